@@ -1,0 +1,35 @@
+/*
+ * clock - civil time to microseconds and back
+ *
+ * Purpose    Nobody below cli/ asks what time it is; here is the arithmetic
+ *            on times that were handed in. Microseconds since 1970, UTC.
+ */
+#ifndef CORE_CLOCK_H
+#define CORE_CLOCK_H
+
+#include "core/buf.h"
+
+enum { US_PER_S = 1000000 };
+
+/* Days since 1970-01-01 of a proleptic Gregorian date; month from 1. */
+int64_t clock_days(int year, int month, int day);
+
+/* Year, month, day of that many days since 1970. */
+void clock_civil(int64_t days, int *year, int *month, int *day);
+
+/* Seconds since 1970 of a local wall-clock time in the process's zone (TZ);
+ * *offset_min_out is the zone's offset then. An hour that occurs twice is read
+ * as daylight time, one that never occurs is moved forward, as mktime does. */
+int64_t clock_local(int year, int month, int day, int second_of_day, int *offset_min_out);
+
+/* RFC 3339 with microseconds and offset. */
+void clock_rfc3339(struct buf *out, int64_t at_us, int offset_min);
+
+/* "2026-11-21T02:41:17.482913+00:00", also with Z, a space for T, no fraction.
+ * Returns bytes used, 0 if s does not begin with such a stamp. */
+size_t clock_parse_rfc3339(struct str s, int64_t *at_us_out, int *offset_min_out);
+
+/* "57 minutes", "15 hours", "3 days": for people. */
+void clock_span_words(struct buf *out, int64_t span_us);
+
+#endif

@@ -1,0 +1,139 @@
+#include "core/json.h"
+
+#include <string.h>
+
+/* Bytes that stand for themselves inside a JSON string: printable ASCII but " and \. */
+static const bool plain[256] = {
+	[' '] = true, ['!'] = true,
+#define R4(a) [a] = true, [(a) + 1] = true, [(a) + 2] = true, [(a) + 3] = true
+	R4('#'), R4('\''), R4('+'), R4('/'), R4('3'), R4('7'), R4(';'), R4('?'), R4('C'),
+	R4('G'), R4('K'), R4('O'), R4('S'), R4('W'), ['['] = true, R4(']'), R4('a'), R4('e'),
+	R4('i'), R4('m'), R4('q'), R4('u'), R4('y'), ['}'] = true, ['~'] = true,
+#undef R4
+};
+
+/* Length of the well-formed UTF-8 sequence at p (RFC 3629, 4), 0 if there is none. */
+static size_t
+utf8_sequence(const unsigned char *p, size_t n)
+{
+	size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+
+	if (p[0] < 0xc2 || p[0] > 0xf4 || n < len)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+static size_t
+add_special(struct buf *out, const unsigned char *p, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	if (*p >= 0x80) {
+		size_t len = utf8_sequence(p, n);
+
+		if (len == 0) {
+			buf_add(out, STR("\xef\xbf\xbd"));
+			return 1;
+		}
+		buf_add(out, (struct str){ (const char *)p, len });
+		return len;
+	}
+	switch (*p) {
+	case '"': buf_add(out, STR("\\\"")); break;
+	case '\\': buf_add(out, STR("\\\\")); break;
+	case '\n': buf_add(out, STR("\\n")); break;
+	case '\r': buf_add(out, STR("\\r")); break;
+	case '\t': buf_add(out, STR("\\t")); break;
+	default: {
+		char code[6] = { '\\', 'u', '0', '0', hex[*p >> 4], hex[*p & 15] };
+
+		buf_add(out, (struct str){ code, sizeof code });
+	}
+	}
+	return 1;
+}
+
+void
+json_quote(struct buf *out, struct str text)
+{
+	const unsigned char *p = (const unsigned char *)text.p;
+	size_t n = text.n;
+
+	if (!buf_reserve(out, n + 2))
+		return;
+	buf_add_char(out, '"');
+	while (n > 0) {
+		size_t run = 0;
+
+		while (run < n && plain[p[run]])
+			run++;
+		buf_add(out, (struct str){ (const char *)p, run });
+		p += run;
+		n -= run;
+		if (n > 0) {
+			size_t used = add_special(out, p, n);
+
+			p += used;
+			n -= used;
+		}
+	}
+	buf_add_char(out, '"');
+}
+
+struct json
+json_begin(struct buf *out)
+{
+	buf_add_char(out, '{');
+	return (struct json){ out, false };
+}
+
+void
+json_end(struct json *j)
+{
+	buf_add_char(j->out, '}');
+}
+
+void
+json_key(struct json *j, const char *key)
+{
+	if (j->any)
+		buf_add_char(j->out, ',');
+	j->any = true;
+	buf_add_char(j->out, '"');
+	buf_add(j->out, str_of(key));
+	buf_add(j->out, STR("\":"));
+}
+
+void
+json_text(struct json *j, const char *key, struct str value)
+{
+	json_key(j, key);
+	json_quote(j->out, value);
+}
+
+void
+json_int(struct json *j, const char *key, int64_t value)
+{
+	json_key(j, key);
+	buf_add_int(j->out, value);
+}
+
+void
+json_bool(struct json *j, const char *key, bool value)
+{
+	json_key(j, key);
+	buf_add(j->out, value ? STR("true") : STR("false"));
+}
+
+void
+json_raw(struct json *j, const char *key, struct str value)
+{
+	json_key(j, key);
+	buf_add(j->out, value);
+}

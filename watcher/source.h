@@ -1,0 +1,83 @@
+/*
+ * source - where lines come from while the daemon runs
+ *
+ * Purpose    One interface over a followed file and the journal. A source hands
+ *            over batches of lines together with the cursor that stands behind
+ *            them; the owner commits both in one transaction.
+ * Ownership  source_close() frees. Lines live until on_lines returns.
+ * Errors     source_open_*() fail with a reason in *err. Later trouble (a file
+ *            gone, a directory replaced) is not an error: the source waits and
+ *            reports it through on_gap or source_state().
+ * Threads    All callbacks come from the event loop that was handed in.
+ */
+#ifndef WATCHER_SOURCE_H
+#define WATCHER_SOURCE_H
+
+#include <systemd/sd-event.h>
+
+#include "core/err.h"
+#include "core/line.h"
+
+struct source;
+
+enum source_gap {
+	GAP_NONE,
+	GAP_TRUNCATED,	/* the file shrank under us: bytes between were never seen */
+	GAP_LOST_FILE,	/* the file of the cursor is gone; what it still held is unknown */
+	GAP_VACUUMED,	/* the journal no longer has the entry of the cursor */
+	GAP_READ_ERROR, /* reading failed; detail says why */
+};
+
+struct source_events {
+	/*
+	 * Lines in order, and the cursor behind the last of them (NUL-terminated,
+	 * opaque, at most SOURCE_CURSOR_MAX bytes; copy it). Returning a negative
+	 * errno means "not taken": the source keeps its position and offers the
+	 * same lines again after a while.
+	 */
+	int (*on_lines)(void *ctx, struct source *src, const struct line *lines, size_t n,
+	    const char *cursor);
+	/* Lines that nobody will ever see; detail is for people. */
+	void (*on_gap)(void *ctx, struct source *src, enum source_gap gap, const char *detail);
+	void *ctx;
+};
+
+enum {
+	SOURCE_CURSOR_MAX = 1024,
+	SOURCE_BATCH_LINES = 8192, /* at most so many lines in one on_lines */
+};
+
+enum source_start {
+	SOURCE_FROM_END,   /* without a cursor: only what comes now */
+	SOURCE_FROM_START, /* without a cursor: everything there is */
+};
+
+/*
+ * Follows a plain file with inotify through rename rotation, copytruncate,
+ * deletion and re-creation, late appearance and a replaced directory. cursor:
+ * as committed last, NULL or "" for none; if the file was rotated while nobody
+ * looked, the rest of the old one (path.1, path-DATE, also compressed) is read
+ * first. An incomplete last line waits until it is complete, or until the file
+ * is finished (rotated away).
+ */
+int source_open_file(sd_event *loop, const char *path, const char *cursor,
+    enum source_start start, const struct source_events *events, struct source **src_out,
+    struct err *err);
+
+/* The journal of this machine (dir NULL) or a directory or file of journals,
+ * only entries of `identifiers` (NULL-terminated list, NULL: all). A trailing
+ * "*" in an identifier matches any rest. */
+int source_open_journal(sd_event *loop, const char *dir, const char *const *identifiers,
+    const char *cursor, enum source_start start, const struct source_events *events,
+    struct source **src_out, struct err *err);
+
+/* Reads on until nothing more is there now; what `run --once` does instead of the
+ * loop. 0, or a negative errno if on_lines refused or reading failed. */
+int source_catch_up(struct source *src, struct err *err);
+
+const char *source_name(const struct source *src); /* "file:/var/log/mail.log", "journal" */
+/* Does the thing exist and can we read it? The reason if not, "" if all is well. */
+const char *source_trouble(const struct source *src);
+void source_close(struct source *src); /* NULL is fine */
+
+#endif
