@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "core/str.h"
 
 #include <stdlib.h>

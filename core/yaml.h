@@ -4,7 +4,7 @@
  * Purpose    A YAML file as a tree whose nodes know their line and column, and
  *            the checks that every schema needs. Read by libyaml.
  * Ownership  The tree owns all text; free it with yaml_free(). Nodes die with it.
- * Limits     1 MiB... see MAX_* below; past them the file is refused. Aliases
+ * Limits     YAML_MAX_* below; past them the file is refused. Aliases
  *            count each time they are used, so they cannot blow up.
  * Errors     Faults go to *diags with their place; functions return false or
  *            a negative errno. Every scalar is text until asked for more.

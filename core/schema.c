@@ -1,0 +1,176 @@
+/* The checks of core/yaml.h that every schema needs: types, known keys, numbers, spans. */
+#include "core/yaml.h"
+
+#include <string.h>
+
+#include "core/clock.h"
+
+const struct ynode *
+ynode_get(const struct ynode *map, const char *key)
+{
+	if (map == NULL || map->type != YNODE_MAP)
+		return NULL;
+	for (size_t i = 0; i < map->n; i++)
+		if (str_eq(map->keys[i].text, str_of(key)))
+			return &map->values[i];
+	return NULL;
+}
+
+bool
+ynode_is(const struct ynode *node, enum ynode_type type, const char *expected,
+    struct diags *diags)
+{
+	static const char *const found[] = { "a single value", "a list", "a map" };
+
+	if (node->type == type)
+		return true;
+	diag_add(diags, node->at, "expected %s, found %s", expected, found[node->type]);
+	return false;
+}
+
+enum { MAX_WORD = 40 };
+
+/* Levenshtein distance, words up to MAX_WORD bytes. */
+static size_t
+distance(struct str a, struct str b)
+{
+	size_t row[MAX_WORD + 1];
+
+	if (a.n > MAX_WORD || b.n > MAX_WORD)
+		return MAX_WORD;
+	for (size_t j = 0; j <= b.n; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.n; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= b.n; j++) {
+			size_t best = diagonal + (a.p[i - 1] != b.p[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[b.n];
+}
+
+const char *
+nearest_word(struct str word, const char *const *allowed)
+{
+	const char *best = NULL;
+	size_t least = word.n <= 4 ? 2 : 3; /* farther is no misspelling */
+
+	for (; *allowed != NULL; allowed++) {
+		size_t d = distance(word, str_of(*allowed));
+
+		if (d < least) {
+			least = d;
+			best = *allowed;
+		}
+	}
+	return best;
+}
+
+static bool
+is_among(struct str word, const char *const *allowed)
+{
+	for (; *allowed != NULL; allowed++)
+		if (str_eq(word, str_of(*allowed)))
+			return true;
+	return false;
+}
+
+bool
+ynode_check_keys(const struct ynode *map, const char *const *allowed, struct diags *diags)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < map->n; i++) {
+		struct str key = map->keys[i].text;
+
+		if (is_among(key, allowed))
+			continue;
+		const char *near = nearest_word(key, allowed);
+
+		good = false;
+		if (near != NULL)
+			diag_add(diags, map->keys[i].at, "unknown key '%.*s', did you mean '%s'?",
+			    STR_ARG(key), near);
+		else
+			diag_add(diags, map->keys[i].at, "unknown key '%.*s'", STR_ARG(key));
+	}
+	return good;
+}
+
+struct str
+ynode_text(const struct ynode *map, const char *key, struct str fallback,
+    struct diags *diags)
+{
+	const struct ynode *node = ynode_get(map, key);
+
+	if (node == NULL || !ynode_is(node, YNODE_SCALAR, "a single value", diags))
+		return fallback;
+	return node->text;
+}
+
+int64_t
+ynode_int(const struct ynode *map, const char *key, int64_t fallback, int64_t min,
+    int64_t max, struct diags *diags)
+{
+	const struct ynode *node = ynode_get(map, key);
+	int64_t v;
+
+	if (node == NULL || !ynode_is(node, YNODE_SCALAR, "a number", diags))
+		return fallback;
+	if (!str_to_int(node->text, &v) || v < min || v > max) {
+		diag_add(diags, node->at, "'%s' must be a whole number from %lld to %lld, not '%.*s'",
+		    key, (long long)min, (long long)max, STR_ARG(node->text));
+		return fallback;
+	}
+	return v;
+}
+
+bool
+ynode_bool(const struct ynode *map, const char *key, bool fallback, struct diags *diags)
+{
+	const struct ynode *node = ynode_get(map, key);
+
+	if (node == NULL || !ynode_is(node, YNODE_SCALAR, "yes or no", diags))
+		return fallback;
+	if (str_eq(node->text, STR("yes")) || str_eq(node->text, STR("true")))
+		return true;
+	if (str_eq(node->text, STR("no")) || str_eq(node->text, STR("false")))
+		return false;
+	diag_add(diags, node->at, "'%s' must be yes or no, not '%.*s'", key,
+	    STR_ARG(node->text));
+	return fallback;
+}
+
+int64_t
+ynode_span_us(const struct ynode *map, const char *key, int64_t fallback_us,
+    struct diags *diags)
+{
+	static const struct {
+		char letter;
+		int64_t s;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+	const struct ynode *node = ynode_get(map, key);
+	int64_t v;
+
+	if (node == NULL || !ynode_is(node, YNODE_SCALAR, "a span such as 30m", diags))
+		return fallback_us;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+		struct str t = node->text;
+
+		if (t.n > 1 && t.n < 9 && t.p[t.n - 1] == units[i].letter &&
+		    str_to_int(str_head(t, t.n - 1), &v))
+			return v * units[i].s * US_PER_S;
+	}
+	diag_add(diags, node->at, "'%s' must be a span such as 30s, 5m, 6h or 2d, not '%.*s'", key,
+	    STR_ARG(node->text));
+	return fallback_us;
+}
