@@ -236,13 +236,13 @@ load_document(struct yaml *yaml, yaml_parser_t *parser, struct diags *diags)
 }
 
 int
-yaml_parse(const char *name, struct str text, struct yaml **yaml_out, struct diags *diags)
+ydoc_parse(const char *name, struct str text, struct yaml **yaml_out, struct diags *diags)
 {
 	struct yaml *yaml = calloc(1, sizeof *yaml);
 	yaml_parser_t parser;
 
 	if (yaml == NULL || (yaml->name = strdup(name)) == NULL || !yaml_parser_initialize(&parser)) {
-		yaml_free(yaml);
+		ydoc_free(yaml);
 		return -ENOMEM;
 	}
 	buf_add(&yaml->source, text);
@@ -252,7 +252,7 @@ yaml_parse(const char *name, struct str text, struct yaml **yaml_out, struct dia
 
 	yaml_parser_delete(&parser);
 	if (r < 0) {
-		yaml_free(yaml);
+		ydoc_free(yaml);
 		return r;
 	}
 	*yaml_out = yaml;
@@ -267,7 +267,7 @@ auto_fclose(FILE **f)
 }
 
 int
-yaml_load(const char *path, struct yaml **yaml_out, struct diags *diags)
+ydoc_load(const char *path, struct yaml **yaml_out, struct diags *diags)
 {
 	AUTO(auto_fclose) FILE *f = fopen(path, "re");
 	AUTO(buf_done) struct buf text = { 0 };
@@ -295,11 +295,11 @@ yaml_load(const char *path, struct yaml **yaml_out, struct diags *diags)
 		return diag_errno(diags, path, "read");
 	if (text.failed)
 		return -ENOMEM;
-	return yaml_parse(path, buf_str(&text), yaml_out, diags);
+	return ydoc_parse(path, buf_str(&text), yaml_out, diags);
 }
 
 void
-yaml_free(struct yaml *yaml)
+ydoc_free(struct yaml *yaml)
 {
 	if (yaml == NULL)
 		return;
@@ -318,11 +318,11 @@ yaml_free(struct yaml *yaml)
 void
 auto_yaml(struct yaml **yaml)
 {
-	yaml_free(*yaml);
+	ydoc_free(*yaml);
 }
 
 const struct ynode *
-yaml_root(const struct yaml *yaml)
+ydoc_root(const struct yaml *yaml)
 {
 	return yaml->root;
 }

@@ -3,7 +3,7 @@
  *
  * Purpose    A YAML file as a tree whose nodes know their line and column, and
  *            the checks that every schema needs. Read by libyaml.
- * Ownership  The tree owns all text; free it with yaml_free(). Nodes die with it.
+ * Ownership  The tree owns all text; free it with ydoc_free(). Nodes die with it.
  * Limits     YAML_MAX_* below; past them the file is refused. Aliases
  *            count each time they are used, so they cannot blow up.
  * Errors     Faults go to *diags with their place; functions return false or
@@ -22,6 +22,11 @@ enum {
 };
 
 struct yaml;
+/* TEMPORARY-SHIM */
+#define yaml_load ydoc_load
+#define yaml_parse ydoc_parse
+#define yaml_free ydoc_free
+#define yaml_root ydoc_root
 
 enum ynode_type {
 	YNODE_SCALAR,
@@ -40,15 +45,15 @@ struct ynode {
 	const struct ynode *values; /* list or map: n values */
 };
 
-int yaml_load(const char *path, struct yaml **yaml_out, struct diags *diags);
+int ydoc_load(const char *path, struct yaml **yaml_out, struct diags *diags);
 /* From memory; name is what faults call the file. */
-int yaml_parse(const char *name, struct str text, struct yaml **yaml_out,
+int ydoc_parse(const char *name, struct str text, struct yaml **yaml_out,
     struct diags *diags);
-void yaml_free(struct yaml *yaml); /* NULL is fine */
+void ydoc_free(struct yaml *yaml); /* NULL is fine */
 void auto_yaml(struct yaml **yaml);
 
 /* The top node; an empty file gives an empty map. */
-const struct ynode *yaml_root(const struct yaml *yaml);
+const struct ynode *ydoc_root(const struct yaml *yaml);
 
 /* The value of a key, NULL if absent or not a map. */
 const struct ynode *ynode_get(const struct ynode *map, const char *key);

@@ -41,7 +41,7 @@ enum catalogue_confidence {
 	CONFIDENCE_HIGH,   /* the provider's own code or words */
 };
 
-/* A row of codes.yaml. */
+/* What one row of the catalogue says. */
 struct catalogue_code {
 	struct str id, provider, category, severity, meaning, remedy, url;
 	enum catalogue_temporary temporary;
@@ -92,8 +92,7 @@ struct str catalogue_provider_short(const struct catalogue *cat, struct str id);
 bool catalogue_explain(const struct catalogue *cat, const struct catalogue_question *q,
     struct catalogue_answer *answer);
 
-/* Of codes.yaml, also of suspected.yaml; NULL if there is none. Codes' ids are
- * given in any case: "S3150" finds nothing, "microsoft-s3150" does. */
+/* A row of codes.yaml, or of suspected.yaml, by its id; NULL if there is none. */
 const struct catalogue_code *catalogue_code(const struct catalogue *cat, struct str id);
 size_t catalogue_code_count(const struct catalogue *cat);
 

@@ -65,7 +65,7 @@ parser_matcher(struct parser *p)
 }
 
 static void
-journal_header(struct parser *p, const struct line *line, struct header *h)
+journal_header(const struct line *line, struct header *h)
 {
 	*h = (struct header){
 		.time_us = line->time_us,
@@ -74,7 +74,6 @@ journal_header(struct parser *p, const struct line *line, struct header *h)
 		.pid = line->pid,
 		.text = line->text,
 	};
-	(void)p;
 	header_unfold_repeat(h);
 }
 
@@ -83,7 +82,7 @@ static const struct service *
 open_line(struct parser *p, const struct line *line, struct header *h)
 {
 	if (line->has_fields) {
-		journal_header(p, line, h);
+		journal_header(line, h);
 	} else if (p->no_header) {
 		*h = (struct header){ .time_us = p->clock.reference_us,
 			.ident = p->process,
@@ -148,10 +147,10 @@ next_recipient(struct str *list)
 }
 
 static void
-emit_split(struct parser *p, struct event *ev, parser_event_fn *fn, void *ctx)
+emit_split(const struct catalogue *catalogue, struct event *ev, parser_event_fn *fn, void *ctx)
 {
 	struct str list = event_text(ev, EVF_recipient);
-	uint64_t has = ev->has; /* the sink may set fields of its own */
+	uint64_t has = ev->has; /* refining and the sink set fields of their own */
 
 	for (int i = 0; list.n > 0; i++) {
 		struct str one = next_recipient(&list);
@@ -159,7 +158,8 @@ emit_split(struct parser *p, struct event *ev, parser_event_fn *fn, void *ctx)
 		if (one.n == 0)
 			continue;
 		ev->has = has;
-		event_set_text(ev, EVF_recipient, refine_address(one));
+		event_set_text(ev, EVF_recipient, one);
+		refine_event(catalogue, ev);
 		if (i == MAX_SPLIT - 1 && list.n > 0)
 			event_set_num(ev, EVF_partial, 1);
 		fn(ctx, ev);
@@ -214,10 +214,11 @@ parser_line(struct parser *p, const struct line *line, struct str source,
 	case MATCH_GAVE_UP: return PARSE_GAVE_UP;
 	default: return anybody ? PARSE_NOT_OURS : PARSE_UNPARSED;
 	}
+	if (split == EVF_recipient && event_has(ev, EVF_recipient)) {
+		emit_split(p->catalogue, ev, fn, ctx);
+		return PARSE_EVENT;
+	}
 	refine_event(p->catalogue, ev);
-	if (split == EVF_recipient && event_has(ev, EVF_recipient))
-		emit_split(p, ev, fn, ctx);
-	else
-		fn(ctx, ev);
+	fn(ctx, ev);
 	return PARSE_EVENT;
 }

@@ -15,7 +15,4 @@
 
 void refine_event(const struct catalogue *catalogue, struct event *ev);
 
-/* "<a@x>" as "a@x"; anything else as it is. */
-struct str refine_address(struct str address);
-
 #endif

@@ -436,7 +436,7 @@ index_services(struct ruleset *set)
 static int
 add_bare(struct ruleset *set, const struct rule_file *file)
 {
-	const struct ynode *names = ynode_get(yaml_root(file->yaml), "services");
+	const struct ynode *names = ynode_get(ydoc_root(file->yaml), "services");
 	const struct service *service = NULL;
 
 	if (names == NULL)
@@ -484,7 +484,7 @@ ruleset_assemble(struct ruleset *set, struct diags *diags)
 	int r = check_names(set, diags);
 
 	for (size_t f = 0; f < set->nfiles; f++) {
-		nclaims += ynode_get(yaml_root(set->files[f].yaml), "claims")->n;
+		nclaims += ynode_get(ydoc_root(set->files[f].yaml), "claims")->n;
 		for (size_t i = 0; i < set->files[f].nrules; i++) {
 			set->files[f].rules[i].index = set->nrules++;
 			set->files[f].rules[i].file = &set->files[f];
@@ -494,7 +494,7 @@ ruleset_assemble(struct ruleset *set, struct diags *diags)
 	if (set->services == NULL)
 		return -ENOMEM;
 	for (size_t f = 0; f < set->nfiles; f++) {
-		const struct ynode *claims = ynode_get(yaml_root(set->files[f].yaml), "claims");
+		const struct ynode *claims = ynode_get(ydoc_root(set->files[f].yaml), "claims");
 
 		for (size_t i = 0; i < claims->n; i++) {
 			int one = add_service(set, &set->files[f], &claims->values[i], diags);

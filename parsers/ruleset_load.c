@@ -42,7 +42,7 @@ static bool
 read_processes(const struct rule_file *file, const struct ynode *node, struct rule *rule,
     struct diags *diags)
 {
-	const struct ynode *claims = ynode_get(yaml_root(file->yaml), "claims");
+	const struct ynode *claims = ynode_get(ydoc_root(file->yaml), "claims");
 	const struct ynode *list = ynode_get(node, "process");
 	bool good = true;
 
@@ -340,11 +340,11 @@ read_top(struct rule_file *file, const struct ynode *root, struct diags *diags)
 int
 rule_file_load(const char *path, struct rule_file *file, struct diags *diags)
 {
-	int r = yaml_load(path, &file->yaml, diags);
+	int r = ydoc_load(path, &file->yaml, diags);
 
 	if (r < 0)
 		return r;
-	const struct ynode *root = yaml_root(file->yaml);
+	const struct ynode *root = ydoc_root(file->yaml);
 
 	if (!read_top(file, root, diags))
 		return -EINVAL;
@@ -385,7 +385,7 @@ rule_file_done(struct rule_file *file)
 	free(file->lists);
 	free(file->defines);
 	free(file->path);
-	yaml_free(file->yaml);
+	ydoc_free(file->yaml);
 }
 
 /* --- folders --- */

@@ -26,7 +26,10 @@ enum store_mode {
 	STORE_WRITE, /* created with its folder (0700) and migrated as needed */
 };
 
-enum { STORE_SCHEMA_VERSION = 1 };
+enum {
+	STORE_SCHEMA_VERSION = 1,
+	STORE_TEXT_BYTES = 1000, /* of any text of an event; the rest is cut off */
+};
 
 int store_open(const char *path, enum store_mode mode, struct store **store_out,
     struct err *err);
@@ -60,6 +63,10 @@ int store_add_ledger(struct store *store, struct str source, int64_t hour_us,
 /* A sentence about a gap: when, where, what; kept for ever. */
 int store_add_gap(struct store *store, struct str source, int64_t at_us,
     struct str what, struct str detail, struct err *err);
+typedef int store_gap_fn(void *ctx, struct str source, int64_t at_us, struct str what,
+    struct str detail);
+int store_each_gap(struct store *store, int64_t since_us, store_gap_fn *fn, void *ctx,
+    struct err *err);
 
 /* Inserts or replaces by id. */
 int store_save_incident(struct store *store, const struct incident *incident,

@@ -1,0 +1,103 @@
+/* mailwarden check: is everything that a person wrote right? */
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/app.h"
+#include "cli/config.h"
+#include "rules/alert.h"
+
+struct check {
+	bool json;
+	const char *rules, *config;
+	struct diags diags;
+	size_t parser_examples, alert_examples;
+};
+
+static void
+check_rules(struct check *c)
+{
+	struct rule_dirs dirs = app_rule_dirs(c->rules);
+	struct rulebook book = { 0 };
+	int p = ruleset_load(dirs.dirs, dirs.n, &book.parsers, &c->diags);
+	int k = catalogue_load(dirs.dirs, dirs.n, &book.catalogue, &c->diags);
+	int a = alert_rules_load(dirs.dirs, dirs.n, &book.alerts, &c->diags);
+
+	if (p == 0)
+		c->parser_examples = ruleset_check(book.parsers, &c->diags);
+	if (p == 0 && k == 0 && a == 0)
+		c->alert_examples =
+		    alert_rules_check(book.alerts, book.parsers, book.catalogue, &c->diags);
+	if (!c->json && c->diags.errors == 0)
+		printf("%zu parser rules, %zu examples; %zu alert rules, %zu examples; "
+		       "%zu reply codes: all as expected\n",
+		    ruleset_size(book.parsers), c->parser_examples, alert_rules_count(book.alerts),
+		    c->alert_examples, catalogue_code_count(book.catalogue));
+	app_free_rules(&book);
+}
+
+static void
+check_config(struct check *c)
+{
+	struct config config;
+
+	if (config_load(c->config, &config, &c->diags) == 0) {
+		if (!c->json)
+			printf("configuration %s: %s\n", config.path,
+			    config.found ? "as expected" : "not there, defaults hold");
+		config_done(&config);
+	}
+}
+
+static int
+run(int argc, char **argv)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+		{ "rules", required_argument, NULL, 'r' }, { "config", required_argument, NULL, 'c' },
+		{ 0 } };
+	struct check check = { 0 };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'j': check.json = true; break;
+		case 'r': check.rules = optarg; break;
+		case 'c': check.config = optarg; break;
+		default: return app_usage(&cmd_check, "%s", "");
+		}
+	}
+	if (optind < argc)
+		return app_usage(&cmd_check, "takes no '%s'", argv[optind]);
+	if (check.rules != NULL && access(check.rules, R_OK | X_OK) != 0)
+		return app_fail(EXIT_CONFIG, "rules folder %s: %s", check.rules, strerror(errno));
+	check_config(&check);
+	check_rules(&check);
+	bool good = check.diags.errors == 0;
+
+	if (check.json) {
+		diags_json(&check.diags, stdout);
+		printf("{\"type\":\"summary\",\"errors\":%zu,\"warnings\":%zu,\"examples\":%zu}\n",
+		    check.diags.errors, check.diags.warnings,
+		    check.parser_examples + check.alert_examples);
+	} else {
+		diags_print(&check.diags, stderr);
+		if (!good)
+			fprintf(stderr, "%zu faults\n", check.diags.errors);
+	}
+	diags_done(&check.diags);
+	return good ? EXIT_FINE : EXIT_CONFIG;
+}
+
+const struct command cmd_check = {
+	.name = "check",
+	.args = "[--rules DIR] [--config FILE] [--json]",
+	.summary = "validates configuration and rules, runs the rules' examples",
+	.help =
+	    "Loads configuration and all rules, runs every example that the rules carry, and tells\n"
+	    "each fault with file, line and column. Exit code 3 if there is one.\n\n"
+	    "  --rules DIR    rules that add to the shipped ones, in place of /etc/mailwarden/rules.d\n"
+	    "  --config FILE  in place of /etc/mailwarden/mailwarden.yaml\n"
+	    "  --json         one JSON object for each fault, then a summary",
+	.run = run,
+};

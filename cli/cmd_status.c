@@ -1,0 +1,230 @@
+/* mailwarden status: is mail flowing, and does the watcher see? */
+#include <string.h>
+
+#include "cli/show.h"
+#include "core/clock.h"
+#include "core/json.h"
+
+#define DAY_US (86400 * (int64_t)US_PER_S)
+
+struct status {
+	bool json;
+	int64_t now_us;
+	struct store_totals totals;
+	size_t open, critical;
+	struct buf out;
+	size_t rows;
+};
+
+static int
+count_incident(void *ctx, const struct incident *in)
+{
+	struct status *s = ctx;
+
+	s->open++;
+	s->critical += in->severity == SEVERITY_CRITICAL;
+	return 0;
+}
+
+static void
+print_health(struct status *s)
+{
+	const int64_t *o = s->totals.outcomes;
+
+	if (s->open == 0)
+		puts("No open incidents.");
+	else
+		printf("%zu open incident%s, %zu critical: see `mailwarden incidents`.\n", s->open,
+		    s->open == 1 ? "" : "s", s->critical);
+	puts("\nIn the last 24 hours");
+	printf("  delivered %lld, deferred %lld, bounced %lld, expired %lld\n",
+	    (long long)o[OUTCOME_DELIVERED], (long long)o[OUTCOME_DEFERRED],
+	    (long long)o[OUTCOME_BOUNCED], (long long)o[OUTCOME_EXPIRED]);
+	printf("  refused to clients %lld, to local filters %lld, into mailboxes by dovecot %lld\n",
+	    (long long)o[OUTCOME_REJECTED], (long long)s->totals.internal,
+	    (long long)s->totals.stored);
+	printf("  notices sent %lld, waiting %lld\n", (long long)s->totals.outbox_sent,
+	    (long long)s->totals.outbox_waiting);
+}
+
+static int
+print_provider(void *ctx, struct str provider, const int64_t outcomes[OUTCOME_COUNT])
+{
+	struct status *s = ctx;
+
+	if (s->rows++ == 0)
+		printf("\n  %-22s %9s %9s %9s %9s\n", "attempts by provider", "delivered", "deferred",
+		    "bounced", "expired");
+	if (s->rows > 12)
+		return 1;
+	printf("  %-22.*s %9lld %9lld %9lld %9lld\n", STR_ARG(provider),
+	    (long long)outcomes[OUTCOME_DELIVERED], (long long)outcomes[OUTCOME_DEFERRED],
+	    (long long)outcomes[OUTCOME_BOUNCED], (long long)outcomes[OUTCOME_EXPIRED]);
+	return 0;
+}
+
+static int
+print_source(void *ctx, struct str source, int64_t at_us, const struct ledger_counts *c)
+{
+	struct status *s = ctx;
+	AUTO(buf_done) struct buf age = { 0 };
+	int64_t claimed = c->events + c->unparsed;
+
+	clock_span_words(&age, s->now_us - at_us);
+	printf("\n  %.*s\n    last line read %.*s ago; %lld lines, %lld of mail servers, "
+	       "%lld (%.1f %%) not understood\n",
+	    STR_ARG(source), STR_ARG(buf_str(&age)), (long long)c->lines, (long long)claimed,
+	    (long long)c->unparsed,
+	    claimed == 0 ? 0.0 : 100.0 * (double)c->unparsed / (double)claimed);
+	if (c->gaps > 0)
+		printf("    %lld gaps: lines that nobody saw\n", (long long)c->gaps);
+	return 0;
+}
+
+static int
+print_waiting(void *ctx, const struct outbox_row *row)
+{
+	(void)ctx;
+	if (row->tries == 0)
+		return 0;
+	printf("\n  notice %.*s not sent after %lld tries: ", STR_ARG(row->id),
+	    (long long)row->tries);
+	app_print_safe(row->last_error, stdout);
+	fputc('\n', stdout);
+	return 0;
+}
+
+static int
+json_provider(void *ctx, struct str provider, const int64_t outcomes[OUTCOME_COUNT])
+{
+	struct status *s = ctx;
+
+	if (s->rows++ > 0)
+		buf_add_char(&s->out, ',');
+	json_quote(&s->out, provider);
+	buf_add_char(&s->out, ':');
+	struct json j = json_begin(&s->out);
+
+	for (int i = 1; i < OUTCOME_COUNT; i++)
+		json_int(&j, event_enum_name(EVT_OUTCOME, i), outcomes[i]);
+	json_end(&j);
+	return 0;
+}
+
+static int
+json_source(void *ctx, struct str source, int64_t at_us, const struct ledger_counts *c)
+{
+	struct status *s = ctx;
+
+	if (s->rows++ > 0)
+		buf_add_char(&s->out, ',');
+	struct json j = json_begin(&s->out);
+
+	json_text(&j, "source", source);
+	json_key(&j, "read");
+	buf_add_char(&s->out, '"');
+	clock_rfc3339(&s->out, at_us, 0);
+	buf_add_char(&s->out, '"');
+	json_int(&j, "lines", c->lines);
+	json_int(&j, "events", c->events);
+	json_int(&j, "ignored", c->ignored);
+	json_int(&j, "unparsed", c->unparsed);
+	json_int(&j, "truncated", c->truncated);
+	json_int(&j, "gaps", c->gaps);
+	json_end(&j);
+	return 0;
+}
+
+static int
+print_json(struct status *s, struct store *store, struct err *err)
+{
+	struct json j = json_begin(&s->out);
+	int64_t since_us = s->now_us - DAY_US;
+
+	json_text(&j, "type", STR("status"));
+	json_int(&j, "open_incidents", (int64_t)s->open);
+	json_int(&j, "critical_incidents", (int64_t)s->critical);
+	json_key(&j, "outcomes");
+	struct json outcomes = json_begin(&s->out);
+
+	for (int i = 1; i < OUTCOME_COUNT; i++)
+		json_int(&outcomes, event_enum_name(EVT_OUTCOME, i), s->totals.outcomes[i]);
+	json_end(&outcomes);
+	json_int(&j, "internal", s->totals.internal);
+	json_int(&j, "stored", s->totals.stored);
+	json_int(&j, "notices_sent", s->totals.outbox_sent);
+	json_int(&j, "notices_waiting", s->totals.outbox_waiting);
+	json_key(&j, "providers");
+	buf_add_char(&s->out, '{');
+	s->rows = 0;
+	int r = store_each_provider(store, since_us, json_provider, s, err);
+
+	buf_add_char(&s->out, '}');
+	json_key(&j, "sources");
+	buf_add_char(&s->out, '[');
+	s->rows = 0;
+	if (r >= 0)
+		r = store_each_source(store, since_us, json_source, s, err);
+	buf_add_char(&s->out, ']');
+	json_end(&j);
+	if (r >= 0)
+		printf("%.*s\n", STR_ARG(buf_str(&s->out)));
+	return r;
+}
+
+static int
+print_text(struct status *s, struct store *store, struct err *err)
+{
+	int64_t since_us = s->now_us - DAY_US;
+
+	print_health(s);
+	int r = store_each_provider(store, since_us, print_provider, s, err);
+
+	if (r >= 0)
+		r = store_each_source(store, since_us, print_source, s, err);
+	if (r >= 0)
+		r = store_each_outbox(store, INT64_MAX, print_waiting, s, err);
+	return r;
+}
+
+static int
+run(int argc, char **argv)
+{
+	struct show_options options = { 0 };
+	struct status s = { 0 };
+	struct store *store = NULL;
+	struct err err;
+	int r = show_options(&cmd_status, argc, argv, &options);
+
+	if (r != EXIT_FINE)
+		return r;
+	if (options.nwords > 0)
+		return app_usage(&cmd_status, "takes no '%s'", options.words[0]);
+	if ((r = show_open(&options, &store)) != EXIT_FINE)
+		return r;
+	s.json = options.json;
+	s.now_us = app_now_us();
+	int failed = store_get_totals(store, s.now_us - DAY_US, &s.totals, &err);
+
+	if (failed >= 0)
+		failed = store_each_incident(store, INCIDENTS_OPEN, 0, count_incident, &s, &err);
+	if (failed >= 0)
+		failed = s.json ? print_json(&s, store, &err) : print_text(&s, store, &err);
+	if (failed < 0)
+		r = app_fail(EXIT_STORE, "%s", err.text);
+	buf_done(&s.out);
+	store_close(store);
+	return r;
+}
+
+const struct command cmd_status = {
+	.name = "status",
+	.args = "[--json] [--state FILE] [--config FILE]",
+	.summary = "today's health, and whether the watcher sees all",
+	.help = "Deliveries of the last 24 hours by outcome and provider, open incidents, the sources\n"
+		"with what was read and what was not understood, notices that wait.\n\n"
+		"  --json         one JSON object\n"
+		"  --state FILE   the store, in place of the configuration's\n"
+		"  --config FILE  in place of /etc/mailwarden/mailwarden.yaml",
+	.run = run,
+};

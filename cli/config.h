@@ -1,0 +1,59 @@
+/*
+ * config - mailwarden.yaml
+ *
+ * Purpose    Reads /etc/mailwarden/mailwarden.yaml, or the file that --config names. An
+ *            absent file is fine: every setting has a default.
+ * Ownership  The caller's struct; config_done() frees what is in it.
+ * Errors     Negative errno with every fault in *diags at its line and column.
+ */
+#ifndef CLI_CONFIG_H
+#define CLI_CONFIG_H
+
+#include "core/diag.h"
+#include "core/str.h"
+
+enum source_kind {
+	SOURCE_FILE,
+	SOURCE_JOURNAL,
+};
+
+struct config_source {
+	enum source_kind kind;
+	char *path; /* file; journal: folder, NULL for this machine's */
+};
+
+enum config_tls {
+	CONFIG_TLS_REQUIRED,
+	CONFIG_TLS_TRY,
+	CONFIG_TLS_OFF,
+};
+
+/* alerts: relay: */
+struct config_relay {
+	char *url; /* NULL: no relay, incidents are only shown */
+	char *user, *password_file, *credential, *ca_file, *helo;
+	char *from;
+	struct str *to; /* texts are the file's */
+	size_t nto;
+	enum config_tls tls;
+	int64_t timeout_s;
+};
+
+struct config {
+	char *path;
+	bool found;
+	char *host; /* name of this machine in alerts */
+	char *state; /* the store's file */
+	char *timezone; /* of stamps without one; NULL: the machine's */
+	char *rules; /* the admin's rules folder; NULL: /etc/mailwarden/rules.d */
+	struct config_source *sources; /* none: what this machine has */
+	size_t nsources;
+	struct config_relay relay;
+	struct yaml *yaml;
+};
+
+/* path NULL: the default file. */
+int config_load(const char *path, struct config *out, struct diags *diags);
+void config_done(struct config *config);
+
+#endif

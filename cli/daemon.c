@@ -1,0 +1,368 @@
+#include "cli/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "cli/notifier.h"
+#include "cli/pipeline.h"
+#include "core/clock.h"
+
+#define EXPIRE_EVERY_US (6 * 3600 * (uint64_t)US_PER_S)
+#define TICK_ACCURACY_US ((uint64_t)US_PER_S)
+
+enum { MAX_SOURCES = 64, EXPIRE_FIRST_S = 60 };
+
+struct daemon {
+	const struct daemon_settings *settings;
+	struct rulebook book;
+	struct pipeline *pipeline;
+	sd_event *loop;
+	struct source *sources[MAX_SOURCES];
+	size_t nsources;
+	struct notifier *notifier;
+	sd_event_source *tick;
+	int lock_fd;
+	struct err last_failure; /* so that one fault is told once, not at every retry */
+	uint64_t gaps;
+};
+
+static void
+log_line(const char *what, const char *name, const char *detail)
+{
+	fprintf(stderr, "%s source=%s%s", what, name, detail[0] != '\0' ? " detail=\"" : "");
+	app_print_safe(str_of(detail), stderr);
+	fputs(detail[0] != '\0' ? "\"\n" : "\n", stderr);
+}
+
+/* --- one run for one store --- */
+
+static int
+lock_store(struct daemon *d)
+{
+	AUTO(auto_free) char *path = NULL;
+
+	if (asprintf(&path, "%s.lock", d->settings->state) < 0)
+		return app_fail(EXIT_STORE, "out of memory");
+	d->lock_fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	if (d->lock_fd < 0)
+		return app_fail(EXIT_STORE, "open %s: %s", path, strerror(errno));
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return app_fail(EXIT_STORE,
+		    "another `mailwarden run` works on %s: stop it first, or use another --state",
+		    d->settings->state);
+	return EXIT_FINE;
+}
+
+/* --- ticking: quiet spans that end without a line --- */
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *ctx);
+
+static void
+set_tick(struct daemon *d)
+{
+	int64_t due_us = pipeline_next_due(d->pipeline);
+
+	d->tick = sd_event_source_disable_unref(d->tick);
+	if (d->loop == NULL || due_us == INT64_MAX)
+		return;
+	int64_t now_us = app_now_us();
+
+	if (due_us < now_us)
+		due_us = now_us;
+	(void)sd_event_add_time(d->loop, &d->tick, CLOCK_REALTIME, (uint64_t)due_us + US_PER_S,
+	    TICK_ACCURACY_US, on_tick, d);
+}
+
+static void
+after_commit(struct daemon *d)
+{
+	struct pipeline_totals t = pipeline_take_totals(d->pipeline);
+
+	if (t.notices > 0)
+		notifier_wake(d->notifier);
+	if (d->last_failure.text[0] != '\0') {
+		fputs("store works again\n", stderr);
+		d->last_failure.text[0] = '\0';
+	}
+	set_tick(d);
+}
+
+/* Tells a fault when it is new. */
+static void
+store_failed(struct daemon *d, const struct err *err)
+{
+	if (strcmp(err->text, d->last_failure.text) == 0)
+		return;
+	d->last_failure = *err;
+	fprintf(stderr, "mailwarden: %s; nothing is lost, the lines are offered again\n", err->text);
+	(void)sd_notifyf(0, "STATUS=%s", err->text);
+}
+
+static int
+on_tick(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct err err;
+
+	(void)source;
+	(void)usec;
+	if (pipeline_tick(d->pipeline, app_now_us(), &err) < 0)
+		store_failed(d, &err);
+	else
+		after_commit(d);
+	return 0;
+}
+
+/* --- sources --- */
+
+static int
+on_lines(void *ctx, struct source *src, const struct line *lines, size_t n, const char *cursor)
+{
+	struct daemon *d = ctx;
+	struct err err;
+	int r = pipeline_lines(d->pipeline, source_name(src), lines, n, cursor, &err);
+
+	if (r < 0) {
+		store_failed(d, &err);
+		return r;
+	}
+	after_commit(d);
+	return 0;
+}
+
+static const char *
+gap_name(enum source_gap gap)
+{
+	switch (gap) {
+	case GAP_TRUNCATED: return "truncated";
+	case GAP_LOST_FILE: return "file lost";
+	case GAP_VACUUMED: return "journal vacuumed";
+	case GAP_SUPPRESSED: return "journal suppressed messages";
+	default: return "read error";
+	}
+}
+
+static void
+on_gap(void *ctx, struct source *src, enum source_gap gap, const char *detail)
+{
+	struct daemon *d = ctx;
+	struct err err;
+
+	d->gaps++;
+	log_line(gap_name(gap), source_name(src), detail);
+	if (pipeline_gap(d->pipeline, source_name(src), gap_name(gap), detail, &err) < 0)
+		store_failed(d, &err);
+}
+
+/* The name a source has in the store, before it is opened. */
+static char *
+source_key(const struct config_source *source)
+{
+	char *key = NULL;
+	int n = source->kind == SOURCE_FILE ? asprintf(&key, "file:%s", source->path) :
+	    source->path != NULL	    ? asprintf(&key, "journal:%s", source->path) :
+					      asprintf(&key, "journal");
+
+	return n < 0 ? NULL : key;
+}
+
+static int
+open_source(struct daemon *d, const struct config_source *from, struct err *err)
+{
+	const struct source_events events = { on_lines, on_gap, d };
+	AUTO(auto_free) char *key = source_key(from);
+	AUTO(auto_free) char *cursor =
+	    key == NULL ? NULL : pipeline_cursor(d->pipeline, key, err);
+	struct source **to = &d->sources[d->nsources];
+
+	if (key == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (cursor == NULL)
+		return -EIO;
+	int r = from->kind == SOURCE_FILE ?
+	    source_open_file(d->loop, from->path, cursor, d->settings->start, &events, to, err) :
+	    source_open_journal(d->loop, from->path, NULL, cursor, d->settings->start, &events, to,
+		err);
+
+	if (r < 0)
+		return r;
+	d->nsources++;
+	log_line(cursor[0] != '\0' ? "going on" : "watching", source_name(*to),
+	    source_trouble(*to));
+	return 0;
+}
+
+static int
+open_sources(struct daemon *d)
+{
+	struct err err;
+
+	for (size_t i = 0; i < d->settings->nsources && i < MAX_SOURCES; i++)
+		if (open_source(d, &d->settings->sources[i], &err) < 0)
+			return app_fail(EXIT_STORE, "%s", err.text);
+	return EXIT_FINE;
+}
+
+/* --- signals and timers --- */
+
+static int
+on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct rulebook fresh;
+	struct err err;
+
+	(void)source;
+	(void)info;
+	uint64_t now = 0;
+
+	(void)sd_event_now(d->loop, CLOCK_MONOTONIC, &now);
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now);
+	if (app_load_rules(d->settings->rules, RULEBOOK_ALL, &fresh) != EXIT_FINE) {
+		fputs("mailwarden: the rules above are wrong: nothing changed\n", stderr);
+	} else if (pipeline_set_rules(d->pipeline, &fresh, &err) < 0) {
+		fprintf(stderr, "mailwarden: %s: the old rules stay\n", err.text);
+		app_free_rules(&fresh);
+	} else {
+		app_free_rules(&d->book);
+		d->book = fresh;
+		fputs("rules reloaded\n", stderr);
+	}
+	(void)sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int
+on_expire(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct err err;
+
+	if (store_expire(pipeline_store(d->pipeline), app_now_us(), &err) < 0)
+		store_failed(d, &err);
+	(void)sd_event_source_set_time(source, usec + EXPIRE_EVERY_US);
+	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static int
+make_loop(struct daemon *d)
+{
+	sigset_t signals;
+	uint64_t now = 0;
+	int r;
+
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGINT);
+	(void)sigaddset(&signals, SIGHUP);
+	(void)sigaddset(&signals, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if ((r = sd_event_default(&d->loop)) < 0 ||
+	    (r = sd_event_add_signal(d->loop, NULL, SIGTERM, NULL, NULL)) < 0 ||
+	    (r = sd_event_add_signal(d->loop, NULL, SIGINT, NULL, NULL)) < 0 ||
+	    (r = sd_event_add_signal(d->loop, NULL, SIGHUP, on_reload, d)) < 0 ||
+	    (r = sd_event_now(d->loop, CLOCK_MONOTONIC, &now)) < 0 ||
+	    (r = sd_event_add_time(d->loop, NULL, CLOCK_MONOTONIC,
+		 now + (uint64_t)EXPIRE_FIRST_S * US_PER_S, EXPIRE_EVERY_US / 100, on_expire, d)) < 0)
+		return app_fail(EXIT_FAILED, "event loop: %s", strerror(-r));
+	(void)sd_event_set_watchdog(d->loop, 1);
+	return EXIT_FINE;
+}
+
+/* --- the two ways to run --- */
+
+static struct notifier_args
+notifier_args(const struct daemon *d)
+{
+	return (struct notifier_args){ d->settings->config_path, d->settings->state };
+}
+
+static int
+run_once(struct daemon *d)
+{
+	struct err err = { "" };
+	int r = EXIT_FINE;
+
+	for (size_t i = 0; i < d->nsources; i++) {
+		const char *trouble = source_trouble(d->sources[i]);
+
+		if (source_catch_up(d->sources[i], &err) < 0)
+			r = app_fail(EXIT_STORE, "%s: %s", source_name(d->sources[i]), err.text);
+		else if (trouble[0] != '\0')
+			r = app_fail(EXIT_STORE, "%s: %s", source_name(d->sources[i]), trouble);
+	}
+	if (r != EXIT_FINE || d->settings->config->relay.url == NULL)
+		return r;
+	struct notifier_args args = notifier_args(d);
+	int told = notifier_run_once(&args, &err);
+
+	if (told < 0)
+		return app_fail(EXIT_FAILED, "%s", err.text);
+	return told == 0 ? EXIT_FINE : EXIT_FAILED;
+}
+
+static int
+run_loop(struct daemon *d)
+{
+	struct notifier_args args = notifier_args(d);
+	struct err err;
+
+	if (d->settings->config->relay.url == NULL)
+		fputs("no relay configured: incidents are kept and shown by `mailwarden incidents`\n",
+		    stderr);
+	else if (notifier_start(d->loop, &args, &d->notifier, &err) < 0)
+		return app_fail(EXIT_FAILED, "%s", err.text);
+	notifier_wake(d->notifier);
+	set_tick(d);
+	(void)sd_notifyf(0, "READY=1\nSTATUS=watching %zu sources", d->nsources);
+	int r = sd_event_loop(d->loop);
+
+	(void)sd_notify(0, "STOPPING=1");
+	return r < 0 ? app_fail(EXIT_FAILED, "event loop: %s", strerror(-r)) : EXIT_FINE;
+}
+
+static int
+start(struct daemon *d)
+{
+	struct err err;
+	int r = app_load_rules(d->settings->rules, RULEBOOK_ALL, &d->book);
+
+	if (r != EXIT_FINE)
+		return r;
+	if (pipeline_open(d->settings->state, &d->book, &d->pipeline, &err) < 0)
+		return app_fail(EXIT_STORE, "%s", err.text);
+	if ((r = lock_store(d)) != EXIT_FINE || (r = make_loop(d)) != EXIT_FINE)
+		return r;
+	/* What another run committed before we had the lock. */
+	if (pipeline_set_rules(d->pipeline, &d->book, &err) < 0)
+		return app_fail(EXIT_STORE, "%s", err.text);
+	return open_sources(d);
+}
+
+int
+daemon_run(const struct daemon_settings *settings)
+{
+	struct daemon d = { .settings = settings, .lock_fd = -1 };
+	int r = start(&d);
+
+	if (r == EXIT_FINE)
+		r = settings->once ? run_once(&d) : run_loop(&d);
+	for (size_t i = 0; i < d.nsources; i++)
+		source_close(d.sources[i]);
+	notifier_stop(d.notifier);
+	(void)sd_event_source_disable_unref(d.tick);
+	(void)sd_event_unref(d.loop);
+	pipeline_close(d.pipeline);
+	app_free_rules(&d.book);
+	if (d.lock_fd >= 0)
+		(void)close(d.lock_fd);
+	return r;
+}

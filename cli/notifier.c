@@ -1,0 +1,181 @@
+#include "cli/notifier.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/app.h"
+#include "core/clock.h"
+
+enum { RESTART_AFTER_S = 10 };
+
+struct notifier {
+	sd_event *loop;
+	struct notifier_args args;
+	pid_t pid; /* 0: not running */
+	int wake_fd;
+	sd_event_source *child, *restart;
+};
+
+/* The child's side: argv for mailwarden-notify. Does not return. */
+static void
+become(const char *path, const struct notifier_args *args, bool once)
+{
+	const char *argv[8] = { path, "--state", args->state };
+	size_t n = 3;
+	sigset_t none;
+
+	if (args->config != NULL) {
+		argv[n++] = "--config";
+		argv[n++] = args->config;
+	}
+	if (once)
+		argv[n++] = "--once";
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)execv(path, (char *const *)argv);
+	fprintf(stderr, "mailwarden: start %s: %s\n", path, strerror(errno));
+	_exit(127);
+}
+
+static int
+spawn(struct notifier *n, struct err *err)
+{
+	AUTO(auto_free) char *path = app_helper_path("mailwarden-notify");
+	int fds[2];
+
+	if (path == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (access(path, X_OK) != 0)
+		return err_errno(err, "start", path);
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return err_errno(err, "make a pipe for", path);
+	(void)fcntl(fds[1], F_SETFL, O_NONBLOCK);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)dup2(fds[0], STDIN_FILENO);
+		become(path, &n->args, false);
+	}
+	(void)close(fds[0]);
+	if (pid < 0) {
+		(void)close(fds[1]);
+		return err_errno(err, "start", path);
+	}
+	n->pid = pid;
+	n->wake_fd = fds[1];
+	return 0;
+}
+
+static int on_child(sd_event_source *source, const siginfo_t *info, void *ctx);
+
+static int
+start(struct notifier *n, struct err *err)
+{
+	int r = spawn(n, err);
+
+	if (r < 0)
+		return r;
+	r = sd_event_add_child(n->loop, &n->child, n->pid, WEXITED, on_child, n);
+	return r < 0 ? err_set(err, r, "watch the notifier: %s", strerror(-r)) : 0;
+}
+
+static int
+on_restart(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	struct notifier *n = ctx;
+	struct err err;
+
+	(void)source;
+	(void)usec;
+	n->restart = sd_event_source_unref(n->restart);
+	if (start(n, &err) < 0)
+		fprintf(stderr, "mailwarden: %s\n", err.text);
+	return 0;
+}
+
+static int
+on_child(sd_event_source *source, const siginfo_t *info, void *ctx)
+{
+	struct notifier *n = ctx;
+
+	(void)source;
+	fprintf(stderr, "mailwarden: the notifier ended with %s %d; it starts again in %d s\n",
+	    info->si_code == CLD_EXITED ? "exit code" : "signal", info->si_status,
+	    RESTART_AFTER_S);
+	n->pid = 0;
+	(void)close(n->wake_fd);
+	n->wake_fd = -1;
+	n->child = sd_event_source_unref(n->child);
+	(void)sd_event_add_time_relative(n->loop, &n->restart, CLOCK_MONOTONIC,
+	    (uint64_t)RESTART_AFTER_S * US_PER_S, US_PER_S, on_restart, n);
+	return 0;
+}
+
+int
+notifier_start(sd_event *loop, const struct notifier_args *args, struct notifier **out,
+    struct err *err)
+{
+	struct notifier *n = calloc(1, sizeof *n);
+
+	if (n == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	n->loop = loop;
+	n->args = *args;
+	n->wake_fd = -1;
+	int r = start(n, err);
+
+	if (r < 0) {
+		notifier_stop(n);
+		return r;
+	}
+	*out = n;
+	return 0;
+}
+
+void
+notifier_wake(struct notifier *n)
+{
+	if (n != NULL && n->wake_fd >= 0 && write(n->wake_fd, "!", 1) < 0 && errno != EAGAIN)
+		fprintf(stderr, "mailwarden: wake the notifier: %s\n", strerror(errno));
+}
+
+void
+notifier_stop(struct notifier *n)
+{
+	if (n == NULL)
+		return;
+	(void)sd_event_source_disable_unref(n->child);
+	(void)sd_event_source_disable_unref(n->restart);
+	if (n->wake_fd >= 0)
+		(void)close(n->wake_fd); /* it ends by itself, after what it is sending */
+	if (n->pid > 0)
+		(void)waitpid(n->pid, NULL, 0);
+	free(n);
+}
+
+int
+notifier_run_once(const struct notifier_args *args, struct err *err)
+{
+	AUTO(auto_free) char *path = app_helper_path("mailwarden-notify");
+	int status = 0;
+
+	if (path == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become(path, args, true);
+	if (pid < 0)
+		return err_errno(err, "start", path);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_errno(err, "wait for", path);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}

@@ -1,0 +1,343 @@
+#include "cli/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "parsers/parser.h"
+#include "rules/engine.h"
+
+enum { RECENT_ATTEMPTS = 20000 };
+
+#define HOUR_US	      (3600 * (int64_t)US_PER_S)
+#define TELL_WITHIN_US (24 * HOUR_US) /* older troubles are shown, not told */
+#define ALIVE_US      (7 * 24 * HOUR_US)
+/* A resolution waits a little: a relapse takes it back before anybody was told. */
+#define SETTLE_US (300 * (int64_t)US_PER_S)
+
+struct pipeline {
+	struct store *store;
+	const struct rulebook *book;
+	struct parser *parser;
+	struct engine *engine;
+	struct err *err; /* of the call that runs */
+	struct pipeline_totals totals;
+	struct str source; /* of the batch */
+	struct ledger_counts counts; /* of hour_us, not yet in the ledger */
+	int64_t hour_us;
+	const struct line *line;
+	int failed; /* of this batch, negative errno */
+	int64_t now_us;
+};
+
+static int
+restore_incident(void *ctx, const struct incident *incident)
+{
+	int r = engine_restore(ctx, incident);
+
+	return r == -ENOMEM ? r : 0; /* a rule that is gone: its incident stays as it is */
+}
+
+static int
+restore_attempt(void *ctx, const struct event *ev)
+{
+	struct event copy = *ev;
+
+	engine_learn(ctx, &copy);
+	return 0;
+}
+
+/* A new engine with all that the store knows. */
+static struct engine *
+load_engine(struct pipeline *p, const struct rulebook *book, struct err *err)
+{
+	struct engine *e = engine_new(book->alerts, book->catalogue);
+
+	if (e == NULL) {
+		(void)err_set(err, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	if (store_each_incident(p->store, INCIDENTS_ALIVE, app_now_us() - ALIVE_US,
+		restore_incident, e, err) < 0 ||
+	    store_each_recent_attempt(p->store, RECENT_ATTEMPTS, restore_attempt, e, err) < 0) {
+		engine_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+int
+pipeline_set_rules(struct pipeline *p, const struct rulebook *book, struct err *err)
+{
+	struct parser *parser = parser_new(book->parsers, book->catalogue, app_now_us());
+	struct engine *engine = parser == NULL ? NULL : load_engine(p, book, err);
+
+	if (engine == NULL) {
+		bool no_parser = parser == NULL;
+
+		parser_free(parser);
+		return no_parser ? err_set(err, -ENOMEM, "out of memory") : -EIO;
+	}
+	parser_free(p->parser);
+	engine_free(p->engine);
+	p->parser = parser;
+	p->engine = engine;
+	p->book = book;
+	return 0;
+}
+
+int
+pipeline_open(const char *state, const struct rulebook *book, struct pipeline **out,
+    struct err *err)
+{
+	struct pipeline *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	int r = store_open(state, STORE_WRITE, &p->store, err);
+
+	if (r == 0)
+		r = pipeline_set_rules(p, book, err);
+	if (r < 0) {
+		pipeline_close(p);
+		return r;
+	}
+	*out = p;
+	return 0;
+}
+
+void
+pipeline_close(struct pipeline *p)
+{
+	if (p == NULL)
+		return;
+	parser_free(p->parser);
+	engine_free(p->engine);
+	store_close(p->store);
+	free(p);
+}
+
+struct store *
+pipeline_store(struct pipeline *p)
+{
+	return p->store;
+}
+
+int64_t
+pipeline_next_due(const struct pipeline *p)
+{
+	return engine_next_due(p->engine);
+}
+
+struct pipeline_totals
+pipeline_take_totals(struct pipeline *p)
+{
+	struct pipeline_totals totals = p->totals;
+
+	p->totals = (struct pipeline_totals){ 0 };
+	return totals;
+}
+
+char *
+pipeline_cursor(struct pipeline *p, const char *source, struct err *err)
+{
+	AUTO(buf_done) struct buf out = { 0 };
+	int r = store_cursor_get(p->store, str_of(source), &out, err);
+
+	if (r < 0 && r != -ENOENT)
+		return NULL;
+	return str_dup(buf_str(&out));
+}
+
+/* --- what the engine hands over --- */
+
+static int
+save(void *ctx, const struct incident *incident)
+{
+	struct pipeline *p = ctx;
+
+	return store_save_incident(p->store, incident, p->err);
+}
+
+static int
+forget(void *ctx, const struct incident *incident)
+{
+	struct pipeline *p = ctx;
+
+	return store_forget_incident(p->store, incident->id, p->err);
+}
+
+static int
+tell(void *ctx, const struct incident *incident, enum notice notice, int64_t at_us)
+{
+	struct pipeline *p = ctx;
+	AUTO(buf_done) struct buf id = { 0 };
+
+	if (notice == NOTICE_OPENED)
+		p->totals.incidents_opened++;
+	if (at_us < p->now_us - TELL_WITHIN_US)
+		return 0;
+	if (notice == NOTICE_OPENED && incident->resolved_us == 0) {
+		/* A relapse before the resolution was told: nobody needs to hear of either. */
+		int r = store_outbox_withdraw(p->store, incident->id, NOTICE_RESOLVED, p->err);
+
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+	buf_addf(&id, "%.*s.%s.%llx", STR_ARG(incident->id), notice_name(notice),
+	    (unsigned long long)at_us);
+	struct outbox_row row = {
+		.id = buf_str(&id),
+		.incident = incident->id,
+		.notice = notice,
+		.created_us = p->now_us,
+		.due_us = p->now_us + (notice == NOTICE_RESOLVED ? SETTLE_US : 0),
+	};
+
+	p->totals.notices++;
+	return store_outbox_add(p->store, &row, p->err);
+}
+
+static int
+flush_engine(struct pipeline *p)
+{
+	const struct engine_sink sink = { save, forget, tell, NULL, p };
+
+	return engine_flush(p->engine, &sink);
+}
+
+/* --- a batch --- */
+
+static int
+flush_ledger(struct pipeline *p)
+{
+	struct ledger_counts counts = p->counts;
+
+	p->counts = (struct ledger_counts){ 0 };
+	if (counts.lines == 0)
+		return 0;
+	return store_add_ledger(p->store, p->source, p->hour_us, &counts, p->err);
+}
+
+static void
+on_event(void *ctx, struct event *ev)
+{
+	struct pipeline *p = ctx;
+	int64_t hour_us = ev->time_us - ev->time_us % HOUR_US;
+
+	if (p->failed < 0)
+		return;
+	if (hour_us != p->hour_us && p->counts.lines > 0)
+		p->failed = flush_ledger(p);
+	p->hour_us = hour_us;
+	p->counts.events++;
+	if (!engine_feed(p->engine, ev, p->line->text))
+		p->failed = err_set(p->err, -ENOMEM, "out of memory");
+	else if (p->failed == 0)
+		p->failed = store_add_event(p->store, ev, p->err);
+}
+
+static int
+take_lines(struct pipeline *p, const struct line *lines, size_t n)
+{
+	for (size_t i = 0; i < n && p->failed == 0; i++) {
+		p->line = &lines[i];
+		p->counts.lines++;
+		p->counts.bytes += (int64_t)lines[i].text.n + 1;
+		p->counts.truncated += lines[i].truncated;
+		switch (parser_line(p->parser, &lines[i], p->source, on_event, p)) {
+		case PARSE_EVENT: break;
+		case PARSE_UNPARSED:
+		case PARSE_GAVE_UP: p->counts.unparsed++; break;
+		default: p->counts.ignored++;
+		}
+	}
+	return p->failed;
+}
+
+/* After a rollback the engine may know what the store does not: it is built anew. */
+static int
+undo(struct pipeline *p, int r)
+{
+	struct err second;
+	struct engine *fresh;
+
+	store_rollback(p->store);
+	p->counts = (struct ledger_counts){ 0 };
+	fresh = load_engine(p, p->book, &second);
+	if (fresh != NULL) {
+		engine_free(p->engine);
+		p->engine = fresh;
+	}
+	return r;
+}
+
+static int
+begin(struct pipeline *p, const char *source, struct err *err)
+{
+	p->err = err;
+	p->failed = 0;
+	p->source = str_of(source);
+	p->now_us = app_now_us();
+	return store_begin(p->store, err);
+}
+
+int
+pipeline_lines(struct pipeline *p, const char *source, const struct line *lines, size_t n,
+    const char *cursor, struct err *err)
+{
+	struct pipeline_totals before = p->totals;
+	int r = begin(p, source, err);
+
+	if (r < 0)
+		return r;
+	parser_set_reference(p->parser, p->now_us);
+	if (p->hour_us == 0)
+		p->hour_us = p->now_us - p->now_us % HOUR_US;
+	r = take_lines(p, lines, n);
+	if (r == 0)
+		r = flush_ledger(p);
+	if (r == 0)
+		r = flush_engine(p);
+	if (r == 0)
+		r = store_cursor_set(p->store, p->source, str_of(cursor), p->now_us, err);
+	if (r == 0)
+		r = store_commit(p->store, err);
+	if (r < 0) {
+		p->totals = before;
+		return undo(p, r);
+	}
+	p->totals.lines += (int64_t)n;
+	return 0;
+}
+
+int
+pipeline_gap(struct pipeline *p, const char *source, const char *what, const char *detail,
+    struct err *err)
+{
+	int r = begin(p, source, err);
+
+	if (r < 0)
+		return r;
+	r = store_add_gap(p->store, str_of(source), p->now_us, str_of(what), str_of(detail), err);
+	if (r == 0)
+		r = store_commit(p->store, err);
+	if (r < 0)
+		store_rollback(p->store);
+	return r;
+}
+
+int
+pipeline_tick(struct pipeline *p, int64_t now_us, struct err *err)
+{
+	int r = begin(p, "", err);
+
+	if (r < 0)
+		return r;
+	engine_tick(p->engine, now_us);
+	r = flush_engine(p);
+	if (r == 0)
+		r = store_commit(p->store, err);
+	return r < 0 ? undo(p, r) : 0;
+}

@@ -1,0 +1,47 @@
+/*
+ * pipeline - lines of a source into the store, one transaction a batch
+ *
+ * Purpose    Parser, engine and store in a row: events, rollups, ledger, incidents, outbox
+ *            rows and the cursor are committed together (design, invariant 1). After a
+ *            failed batch the engine is built again from the store, so that nothing of
+ *            the batch is left.
+ * Ownership  Rules stay the caller's and must outlive the pipeline; the store is the
+ *            pipeline's.
+ * Errors     Negative errno with the reason in *err; the batch may be offered again.
+ */
+#ifndef CLI_PIPELINE_H
+#define CLI_PIPELINE_H
+
+#include "cli/app.h"
+#include "core/line.h"
+#include "store/store.h"
+#include "watcher/source.h"
+
+struct pipeline;
+
+struct pipeline_totals {
+	int64_t lines, incidents_opened, notices;
+};
+
+int pipeline_open(const char *state, const struct rulebook *book, struct pipeline **out,
+    struct err *err);
+void pipeline_close(struct pipeline *p); /* NULL is fine */
+
+int pipeline_lines(struct pipeline *p, const char *source, const struct line *lines, size_t n,
+    const char *cursor, struct err *err);
+int pipeline_gap(struct pipeline *p, const char *source, const char *what, const char *detail,
+    struct err *err);
+/* Wall clock has come to engine_next_due(): quiet spans end. */
+int pipeline_tick(struct pipeline *p, int64_t now_us, struct err *err);
+int64_t pipeline_next_due(const struct pipeline *p);
+
+/* Other rules from now on; on failure the old ones stay. */
+int pipeline_set_rules(struct pipeline *p, const struct rulebook *book, struct err *err);
+
+/* The cursor of a source, "" if it has none; owned by the caller, NULL on failure. */
+char *pipeline_cursor(struct pipeline *p, const char *source, struct err *err);
+struct store *pipeline_store(struct pipeline *p);
+/* Since the last call; then counted from zero. */
+struct pipeline_totals pipeline_take_totals(struct pipeline *p);
+
+#endif

@@ -1,0 +1,249 @@
+/* Replies made ready (facts, "Matching advice" 1 and 4), and tokens found in them. */
+#include "parsers/catalogue_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+is_blank(char c)
+{
+	return (unsigned char)c <= ' ';
+}
+
+/* "4xx" or "5xx", then a blank or hyphen. */
+static bool
+is_refusal_code(struct str s)
+{
+	return s.n >= 4 && (s.p[0] == '4' || s.p[0] == '5') && is_digit(s.p[1]) &&
+	    is_digit(s.p[2]) && (s.p[3] == ' ' || s.p[3] == '-');
+}
+
+size_t
+status_read(struct str s, status_number *out)
+{
+	status_number v = 0;
+	size_t i = 0;
+
+	for (int part = 0; part < 3; part++) {
+		status_number number = 0;
+		size_t from = i;
+
+		while (i < s.n && i < from + 3 && is_digit(s.p[i]))
+			number = number * 10 + (status_number)(s.p[i++] - '0');
+		if (i == from || (part == 0 && (i != 1 || (number != 4 && number != 5))))
+			return 0;
+		v = v << 10 | number;
+		if (part < 2 && (i >= s.n || s.p[i++] != '.'))
+			return 0;
+	}
+	if (i < s.n && (is_alnum(s.p[i]) || (s.p[i] == '.' && i + 1 < s.n && is_digit(s.p[i + 1]))))
+		return 0;
+	*out = v;
+	return i;
+}
+
+/*
+ * What stands before a nested reply: "said: 550", "after RCPT TO: 550", "smtp;550",
+ * "-> 550", "(addr:550". Cisco writes "550-'5.1.1 ...'": the quote is the border.
+ */
+struct str
+reply_innermost(struct str reply)
+{
+	struct str inner = reply;
+
+	reply = str_head(reply, CATALOGUE_MAX_REPLY);
+	for (size_t i = 1; i + 4 <= reply.n; i++) {
+		const char *c = reply.p + i;
+
+		if ((*c != '4' && *c != '5') || !is_refusal_code(str_skip(reply, i)))
+			continue;
+		size_t before = i;
+
+		while (before > 0 && reply.p[before - 1] == ' ')
+			before--;
+		char mark = before == 0 ? ' ' : reply.p[before - 1];
+		bool arrow = mark == '>' && before > 1 && reply.p[before - 2] == '-';
+
+		if (c[3] == '-' && i + 4 < reply.n && c[4] == '\'')
+			inner = str_skip(reply, i + 5);
+		else if (mark == ':' || mark == ';' || arrow)
+			inner = str_skip(reply, i);
+	}
+	return inner;
+}
+
+struct str
+reply_head(struct str reply, uint32_t *smtp_code, status_number *status)
+{
+	reply = str_trim(reply);
+	if (is_refusal_code(reply)) {
+		*smtp_code = (uint32_t)((reply.p[0] - '0') * 100 + (reply.p[1] - '0') * 10 +
+		    (reply.p[2] - '0'));
+		reply = str_skip(reply, 4);
+	}
+	while (reply.n > 0 && (reply.p[0] == ' ' || reply.p[0] == '#'))
+		reply = str_skip(reply, 1);
+
+	size_t n = status_read(reply, status);
+
+	return n > 0 ? str_trim(str_skip(reply, n)) : reply;
+}
+
+/* The "550-5.7.1 " of a further line of the same reply: bytes to leave out. */
+static size_t
+repeated_prefix(struct str s, struct str first, struct str status)
+{
+	size_t n = 4;
+
+	if (s.n < 4 || memcmp(s.p, first.p, 3) != 0 || (s.p[3] != '-' && s.p[3] != ' '))
+		return 0;
+	if (status.n > 0 && str_starts(str_skip(s, n), status))
+		n += status.n;
+	else if (status.n > 0 && s.p[3] == ' ')
+		return 0; /* a number in the text */
+	while (n < s.n && is_blank(s.p[n]))
+		n++;
+	return n;
+}
+
+static void
+put_char(struct scratch *s, char c)
+{
+	if (c == ' ') {
+		if (s->n > 0 && s->text[s->n - 1] != ' ')
+			s->text[s->n++] = ' ';
+		return;
+	}
+	s->at[s->squeezed_n] = (uint16_t)s->n;
+	s->squeezed[s->squeezed_n++] = c;
+	s->text[s->n++] = c;
+}
+
+void
+scratch_fill(struct scratch *s, struct str reply)
+{
+	struct str status = { NULL, 0 };
+	status_number ignored;
+
+	reply = str_head(reply, CATALOGUE_MAX_REPLY);
+	s->n = s->squeezed_n = 0;
+
+	bool lines = is_refusal_code(reply) && reply.p[3] == '-';
+	size_t i = lines ? 4 : 0;
+
+	if (lines) {
+		for (size_t k = 0; k < i; k++)
+			put_char(s, reply.p[k]);
+		status = str_head(str_skip(reply, i), status_read(str_skip(reply, i), &ignored));
+	}
+	while (i < reply.n) {
+		char c = reply.p[i];
+
+		if (lines && c == reply.p[0] && is_blank(reply.p[i - 1])) {
+			size_t n = repeated_prefix(str_skip(reply, i), reply, status);
+
+			if (n > 0) {
+				i += n;
+				continue;
+			}
+		}
+		/* quoted-printable, as in a bounce message's copy of the reply */
+		if (c == '=' && i + 2 < reply.n && reply.p[i + 1] == '3' && reply.p[i + 2] == 'D')
+			i += 2;
+		put_char(s, is_blank(c) ? ' ' : to_lower(c));
+		i++;
+	}
+}
+
+static uint32_t
+bucket_of(const char *three)
+{
+	uint32_t v = (uint32_t)(unsigned char)three[0] << 16 |
+	    (uint32_t)(unsigned char)three[1] << 8 | (uint32_t)(unsigned char)three[2];
+
+	return (v * 0x9E3779B1u) >> 21;
+}
+_Static_assert(TOKEN_BUCKETS == 1u << 11, "bucket_of() keeps eleven bits");
+
+static bool
+token_make(struct str text, uint32_t code, struct token *out)
+{
+	if (text.n > MAX_TOKEN)
+		return false;
+	*out = (struct token){ .code = code };
+	for (size_t i = 0; i < text.n; i++) {
+		char c = to_lower(text.p[i]);
+
+		out->text[out->n++] = c;
+		if (c != ' ')
+			out->squeezed[out->squeezed_n++] = c;
+	}
+	return out->squeezed_n >= 3;
+}
+
+static int
+token_compare(const void *a, const void *b)
+{
+	const struct token *x = a, *y = b;
+	uint32_t u = bucket_of(x->squeezed), v = bucket_of(y->squeezed);
+
+	if (u != v)
+		return u < v ? -1 : 1;
+	return x->code < y->code ? -1 : x->code > y->code;
+}
+
+int
+tokens_build(struct tokens *tokens, const struct code *codes, size_t ncodes)
+{
+	tokens->items = calloc(ncodes + 1, sizeof *tokens->items);
+	if (tokens->items == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < ncodes; i++)
+		if (codes[i].token.n > 0 &&
+		    token_make(codes[i].token, (uint32_t)i, &tokens->items[tokens->n]))
+			tokens->n++;
+	if (tokens->n > 0)
+		qsort(tokens->items, tokens->n, sizeof *tokens->items, token_compare);
+	for (size_t i = 0, b = 0; b <= TOKEN_BUCKETS; b++) {
+		while (i < tokens->n && bucket_of(tokens->items[i].squeezed) < b)
+			i++;
+		tokens->start[b] = (uint32_t)i;
+	}
+	return 0;
+}
+
+/* Does the token stand at squeezed[i]? */
+static bool
+token_is_at(const struct token *token, const struct scratch *s, size_t i)
+{
+	if (token->n >= SQUEEZE_FROM)
+		return s->squeezed_n - i >= token->squeezed_n &&
+		    memcmp(s->squeezed + i, token->squeezed, token->squeezed_n) == 0;
+	return s->n - s->at[i] >= token->n &&
+	    memcmp(s->text + s->at[i], token->text, token->n) == 0;
+}
+
+void
+tokens_search(const struct tokens *tokens, const struct scratch *s, token_fn fn, void *ctx)
+{
+	for (size_t i = 0; i + 3 <= s->squeezed_n; i++) {
+		size_t at = s->at[i];
+
+		/* never directly after a letter or digit: RACT is not in "character" */
+		if (at > 0 && is_alnum(s->text[at - 1]))
+			continue;
+		uint32_t b = bucket_of(s->squeezed + i);
+
+		for (uint32_t k = tokens->start[b]; k < tokens->start[b + 1]; k++)
+			if (token_is_at(&tokens->items[k], s, i))
+				fn(ctx, &tokens->items[k]);
+	}
+}
+
+void
+tokens_done(struct tokens *tokens)
+{
+	free(tokens->items);
+	*tokens = (struct tokens){ 0 };
+}

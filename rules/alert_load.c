@@ -1,0 +1,337 @@
+/* Reading alert rules, for rules/alert.h. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "rules/alert_rule.h"
+#include "rules/template.h"
+
+static const char *const file_keys[] = { "rules", NULL };
+static const char *const rule_keys[] = { "name", "trouble", "detector", "when", "group_by",
+	"in_a_row", "severity", "summary", "advice", "resolves", "reopen", "examples", NULL };
+static const char *const resolve_keys[] = { "when", "after", NULL };
+static const char *const detectors[] = { "match", NULL };
+
+#define DEFAULT_REOPEN_US (3600 * (int64_t)US_PER_S)
+
+static bool
+read_group(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
+{
+	const struct ynode *list = ynode_get(node, "group_by");
+	bool good = true;
+
+	if (list == NULL) {
+		rule->group_by[rule->ngroup++] = EVF_host;
+		return true;
+	}
+	if (!ynode_is(list, YNODE_LIST, "a list of fields", diags))
+		return false;
+	if (list->n > MAX_GROUP) {
+		diag_add(diags, list->at, "more than %d fields to group by", MAX_GROUP);
+		return false;
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		enum event_field f = event_field_find(list->values[i].text);
+
+		if (f == EVF_COUNT) {
+			diag_add(diags, list->values[i].at, "no event field '%.*s'",
+			    STR_ARG(list->values[i].text));
+			good = false;
+			continue;
+		}
+		rule->group_by[rule->ngroup++] = f;
+	}
+	return good;
+}
+
+static bool
+read_resolves(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
+{
+	const struct ynode *resolves = ynode_get(node, "resolves");
+	const struct ynode *when;
+
+	if (resolves == NULL) {
+		diag_add(diags, node->at,
+		    "rule '%.*s' does not say when it `resolves`: `when` something is seen, or "
+		    "`after` a quiet span",
+		    STR_ARG(rule->name));
+		return false;
+	}
+	if (!ynode_is(resolves, YNODE_MAP, "`when` or `after`", diags) ||
+	    !ynode_check_keys(resolves, resolve_keys, diags))
+		return false;
+	rule->quiet_us = ynode_span_us(resolves, "after", 0, diags);
+	if ((when = ynode_get(resolves, "when")) == NULL)
+		return true;
+	rule->has_healthy = true;
+	return conditions_read(when, &rule->healthy, diags);
+}
+
+static bool
+read_words(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
+{
+	static const char *const names[] = { "info", "warning", "critical", NULL };
+	struct str word = ynode_text(node, "severity", STR("warning"), diags);
+	bool good = true;
+
+	rule->severity = severity_find(word);
+	if (rule->severity == SEVERITY_UNKNOWN) {
+		const char *near = nearest_word(word, names);
+
+		diag_add(diags, ynode_get(node, "severity")->at,
+		    "severity is info, warning or critical, not '%.*s'%s%s%s", STR_ARG(word),
+		    near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+		good = false;
+	}
+	rule->summary = ynode_text(node, "summary", STR(""), diags);
+	rule->advice = ynode_text(node, "advice", STR(""), diags);
+	if (rule->summary.n == 0) {
+		diag_add(diags, node->at, "rule '%.*s' has no `summary`: what is a person told?",
+		    STR_ARG(rule->name));
+		return false;
+	}
+	good &= template_check(ynode_get(node, "summary"), diags);
+	if (rule->advice.n > 0)
+		good &= template_check(ynode_get(node, "advice"), diags);
+	return good;
+}
+
+static bool
+read_detector(const struct ynode *node, struct diags *diags)
+{
+	struct str word = ynode_text(node, "detector", STR("match"), diags);
+
+	if (str_eq(word, STR("match")))
+		return true;
+	const char *near = nearest_word(word, detectors);
+
+	diag_add(diags, ynode_get(node, "detector")->at, "no detector '%.*s'%s%s%s", STR_ARG(word),
+	    near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return false;
+}
+
+static bool
+read_rule(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
+{
+	const struct ynode *when = ynode_get(node, "when");
+
+	rule->node = node;
+	rule->name = ynode_text(node, "name", STR(""), diags);
+	if (rule->name.n == 0 || when == NULL) {
+		diag_add(diags, node->at, "a rule needs a `name` and a `when`");
+		return false;
+	}
+	bool good = ynode_check_keys(node, rule_keys, diags);
+
+	rule->trouble = ynode_text(node, "trouble", rule->name, diags);
+	rule->in_a_row = ynode_int(node, "in_a_row", 1, 1, 1000000, diags);
+	rule->reopen_us = ynode_span_us(node, "reopen", DEFAULT_REOPEN_US, diags);
+	rule->examples = ynode_get(node, "examples");
+	good &= conditions_read(when, &rule->when, diags);
+	good &= read_detector(node, diags);
+	good &= read_group(node, rule, diags);
+	good &= read_resolves(node, rule, diags);
+	return read_words(node, rule, diags) && good;
+}
+
+/* Rules of one trouble must group alike, or they could not share an incident. */
+static bool
+same_group(const struct alert_rule *a, const struct alert_rule *b)
+{
+	return a->ngroup == b->ngroup &&
+	    memcmp(a->group_by, b->group_by, a->ngroup * sizeof *a->group_by) == 0;
+}
+
+static bool
+join_troubles(struct alert_rules *set, struct alert_rule *rule, struct diags *diags)
+{
+	bool good = true;
+
+	rule->rank = (size_t)(rule - set->rules);
+	rule->trouble_index = SIZE_MAX;
+	for (const struct alert_rule *other = set->rules; other < rule; other++) {
+		if (str_eq(other->name, rule->name)) {
+			diag_add(diags, rule->node->at, "rule '%.*s' exists already, at %s:%u",
+			    STR_ARG(rule->name), other->node->at.file, other->node->at.line);
+			good = false;
+		}
+		if (!str_eq(other->trouble, rule->trouble))
+			continue;
+		rule->trouble_index = other->trouble_index;
+		if (!same_group(other, rule)) {
+			diag_add(diags, rule->node->at,
+			    "rule '%.*s' shares the trouble '%.*s' with '%.*s' and must group alike",
+			    STR_ARG(rule->name), STR_ARG(rule->trouble), STR_ARG(other->name));
+			good = false;
+		}
+	}
+	if (rule->trouble_index == SIZE_MAX)
+		rule->trouble_index = set->ntroubles++;
+	return good;
+}
+
+static int
+read_file(struct alert_rules *set, const struct ynode *root, struct diags *diags)
+{
+	const struct ynode *rules = ynode_get(root, "rules");
+	bool good = true;
+
+	if (!ynode_is(root, YNODE_MAP, "rules", diags) || !ynode_check_keys(root, file_keys, diags))
+		return -EINVAL;
+	if (rules == NULL)
+		return 0;
+	if (!ynode_is(rules, YNODE_LIST, "a list of rules", diags))
+		return -EINVAL;
+	struct alert_rule *more = realloc(set->rules, (set->nrules + rules->n + 1) * sizeof *more);
+
+	if (more == NULL)
+		return -ENOMEM;
+	set->rules = more;
+	for (size_t i = 0; i < rules->n; i++) {
+		struct alert_rule *rule = &set->rules[set->nrules++];
+
+		*rule = (struct alert_rule){ 0 };
+		if (!ynode_is(&rules->values[i], YNODE_MAP, "a rule", diags)) {
+			good = false;
+			continue;
+		}
+		good &= read_rule(&rules->values[i], rule, diags);
+		good &= join_troubles(set, rule, diags);
+	}
+	return good ? 0 : -EINVAL;
+}
+
+static int
+is_rule_name(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.' && str_ends(str_of(entry->d_name), STR(".yaml"));
+}
+
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+static int
+add_path(struct alert_rules *set, const char *dir, const char *name)
+{
+	char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->nfiles; i++)
+		if (strcmp(base_name(set->files[i].path), name) == 0) {
+			free(set->files[i].path);
+			set->files[i].path = path;
+			return 0;
+		}
+	struct alert_file *more = realloc(set->files, (set->nfiles + 1) * sizeof *more);
+
+	if (more == NULL) {
+		free(path);
+		return -ENOMEM;
+	}
+	set->files = more;
+	set->files[set->nfiles++] = (struct alert_file){ .path = path };
+	return 0;
+}
+
+static int
+list_dir(struct alert_rules *set, const char *base, struct diags *diags)
+{
+	AUTO(auto_free) char *dir = NULL;
+	struct dirent **names = NULL;
+	int r = 0;
+
+	if (asprintf(&dir, "%s/alerts", base) < 0)
+		return -ENOMEM;
+	int n = scandir(dir, &names, is_rule_name, alphasort);
+
+	if (n < 0)
+		return errno == ENOENT ? 0 : diag_errno(diags, dir, "read folder");
+	for (int i = 0; i < n; i++) {
+		if (r == 0)
+			r = add_path(set, dir, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
+static int
+load_all(struct alert_rules *set, const char *const *dirs, size_t ndirs, struct diags *diags)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ndirs; i++)
+		if ((r = list_dir(set, dirs[i], diags)) < 0)
+			return r;
+	for (size_t i = 0; i < set->nfiles; i++) {
+		int one = ydoc_load(set->files[i].path, &set->files[i].yaml, diags);
+
+		if (one == 0)
+			one = read_file(set, ydoc_root(set->files[i].yaml), diags);
+		if (one == -ENOMEM)
+			return one;
+		r = one < 0 ? one : r;
+	}
+	return r;
+}
+
+int
+alert_rules_load(const char *const *dirs, size_t ndirs, struct alert_rules **out,
+    struct diags *diags)
+{
+	struct alert_rules *set = calloc(1, sizeof *set);
+	int r = set == NULL ? -ENOMEM : load_all(set, dirs, ndirs, diags);
+
+	if (r < 0) {
+		alert_rules_free(set);
+		return r;
+	}
+	*out = set;
+	return 0;
+}
+
+void
+alert_rules_free(struct alert_rules *set)
+{
+	if (set == NULL)
+		return;
+	for (size_t i = 0; i < set->nrules; i++) {
+		conditions_done(&set->rules[i].when);
+		conditions_done(&set->rules[i].healthy);
+	}
+	for (size_t i = 0; i < set->nfiles; i++) {
+		ydoc_free(set->files[i].yaml);
+		free(set->files[i].path);
+	}
+	free(set->rules);
+	free(set->files);
+	free(set);
+}
+
+size_t
+alert_rules_count(const struct alert_rules *set)
+{
+	return set->nrules;
+}
+
+uint32_t
+alert_rules_kinds(const struct alert_rules *set)
+{
+	uint32_t kinds = 0;
+
+	for (size_t i = 0; i < set->nrules; i++) {
+		kinds |= set->rules[i].when.kinds;
+		if (set->rules[i].has_healthy)
+			kinds |= set->rules[i].healthy.kinds;
+	}
+	return kinds;
+}

@@ -1,0 +1,158 @@
+#include "rules/context.h"
+
+#include <stdlib.h>
+
+enum { WAYS = 4, MAX_NAMES = 1024 };
+
+struct entry {
+	uint64_t key;  /* 0: free */
+	uint32_t used; /* when, for least recently used */
+	uint16_t name; /* of the provider, 0: none */
+};
+
+struct context {
+	struct entry domains[CONTEXT_DOMAINS];
+	struct entry messages[CONTEXT_MESSAGES];
+	char *names[MAX_NAMES]; /* owned; [0] is not used */
+	size_t nnames;
+	uint32_t clock;
+	uint64_t evicted;
+};
+
+struct context *
+context_new(void)
+{
+	struct context *c = calloc(1, sizeof *c);
+
+	if (c != NULL)
+		c->nnames = 1;
+	return c;
+}
+
+void
+context_free(struct context *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 1; i < c->nnames; i++)
+		free(c->names[i]);
+	free(c);
+}
+
+/* Providers are few: their names are kept once. 0 if there is no room. */
+static uint16_t
+name_index(struct context *c, struct str name)
+{
+	if (name.n == 0)
+		return 0;
+	for (size_t i = 1; i < c->nnames; i++)
+		if (str_eq(str_of(c->names[i]), name))
+			return (uint16_t)i;
+	if (c->nnames == MAX_NAMES || (c->names[c->nnames] = str_dup(name)) == NULL)
+		return 0;
+	return (uint16_t)c->nnames++;
+}
+
+uint64_t
+context_evicted(const struct context *context)
+{
+	return context->evicted;
+}
+
+static struct entry *
+find(struct context *c, struct entry *table, size_t size, uint64_t key)
+{
+	struct entry *set = &table[key % (size / WAYS) * WAYS];
+
+	for (size_t i = 0; i < WAYS; i++)
+		if (set[i].key == key) {
+			set[i].used = ++c->clock;
+			return &set[i];
+		}
+	return NULL;
+}
+
+static void
+put(struct context *c, struct entry *table, size_t size, uint64_t key, struct str provider)
+{
+	struct entry *set = &table[key % (size / WAYS) * WAYS];
+	struct entry *victim = find(c, table, size, key);
+
+	for (size_t i = 0; victim == NULL && i < WAYS; i++)
+		if (set[i].key == 0)
+			victim = &set[i];
+	if (victim == NULL) {
+		victim = &set[0];
+		for (size_t i = 1; i < WAYS; i++)
+			if (set[i].used < victim->used)
+				victim = &set[i];
+		c->evicted++;
+	}
+	*victim = (struct entry){ key, ++c->clock, name_index(c, provider) };
+}
+
+static uint64_t
+domain_key(const struct event *ev)
+{
+	struct str recipient = event_text(ev, EVF_recipient);
+	ptrdiff_t at = str_rfind_char(recipient, '@');
+
+	return at < 0 ? 0 : str_hash(str_skip(recipient, (size_t)at + 1)) | 1;
+}
+
+static uint64_t
+message_key(const struct event *ev, struct str recipient)
+{
+	uint64_t h = str_hash(event_text(ev, EVF_queue_id));
+
+	h = (h ^ str_hash(event_text(ev, EVF_host))) * 0x9e3779b97f4a7c15u;
+	return (h ^ str_hash(recipient)) | 1;
+}
+
+static void
+set_provider(const struct context *c, struct event *ev, const struct entry *entry)
+{
+	if (entry != NULL && entry->name != 0)
+		event_set_text(ev, EVF_provider, str_of(c->names[entry->name]));
+}
+
+/* By the recipient if the line names one, else by the message's last deferral. */
+static void
+find_expired(struct context *c, struct event *ev)
+{
+	struct str recipient = event_text(ev, EVF_recipient);
+	uint64_t domain = domain_key(ev);
+
+	set_provider(c, ev,
+	    find(c, c->messages, CONTEXT_MESSAGES, message_key(ev, recipient)));
+	if (!event_has(ev, EVF_provider) && domain != 0)
+		set_provider(c, ev, find(c, c->domains, CONTEXT_DOMAINS, domain));
+}
+
+void
+context_apply(struct context *c, struct event *ev)
+{
+	int64_t outcome = event_num(ev, EVF_outcome);
+
+	if (outcome == OUTCOME_EXPIRED) {
+		if (!event_has(ev, EVF_provider))
+			find_expired(c, ev);
+		return;
+	}
+	if (event_num(ev, EVF_kind) != KIND_ATTEMPT ||
+	    event_num(ev, EVF_direction) != DIRECTION_OUTBOUND)
+		return;
+	uint64_t domain = domain_key(ev);
+
+	if (event_has(ev, EVF_relay_ip) && domain != 0) /* a host answered */
+		put(c, c->domains, CONTEXT_DOMAINS, domain, event_text(ev, EVF_provider));
+	else if (!event_has(ev, EVF_provider) && domain != 0)
+		set_provider(c, ev, find(c, c->domains, CONTEXT_DOMAINS, domain));
+	if (outcome == OUTCOME_DEFERRED && event_has(ev, EVF_queue_id)) {
+		struct str provider = event_text(ev, EVF_provider);
+
+		put(c, c->messages, CONTEXT_MESSAGES, message_key(ev, STR("")), provider);
+		put(c, c->messages, CONTEXT_MESSAGES,
+		    message_key(ev, event_text(ev, EVF_recipient)), provider);
+	}
+}

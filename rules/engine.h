@@ -1,0 +1,77 @@
+/*
+ * engine - events become incidents
+ *
+ * Purpose    Runs the detectors over events in order, on event time, and keeps the
+ *            incidents that are alive: pending signs, open ones, and resolved ones that
+ *            a new sign within the rule's `reopen` span would open again.
+ *            Replay equals live: the same events give the same incidents, in batches of
+ *            any size, with engine_restore() in between.
+ * Ownership  Rules and catalogue are the caller's and must outlive the engine, which
+ *            owns its incidents; those handed to the sink live until it returns.
+ * Limits     ENGINE_MAX_ALIVE incidents; past that the oldest pending one goes, and
+ *            without one nothing new opens: both are counted.
+ * Time       Never asks for it. Event time only goes forward: an event that is older
+ *            than the one before counts as of now, its own stamp is kept.
+ */
+#ifndef RULES_ENGINE_H
+#define RULES_ENGINE_H
+
+#include "core/event.h"
+#include "rules/alert.h"
+#include "rules/incident.h"
+
+enum {
+	ENGINE_MAX_ALIVE = 4096,
+	ENGINE_MAX_SAMPLES = 4,	    /* the first three and the last */
+	ENGINE_SAMPLE_BYTES = 1500, /* of one raw line */
+	ENGINE_MAX_AFFECTED = 16,
+};
+
+struct engine;
+struct catalogue;
+
+/* What to do with what changed; a negative errno ends engine_flush(). */
+struct engine_sink {
+	int (*save)(void *ctx, const struct incident *incident);
+	/* A pending incident that came to nothing. */
+	int (*forget)(void *ctx, const struct incident *incident);
+	/* Something to tell; at_us is the event time of the reason. */
+	int (*tell)(void *ctx, const struct incident *incident, enum notice notice,
+	    int64_t at_us);
+	/* It is over for good: no sign will open it again. May be NULL. */
+	int (*ended)(void *ctx, const struct incident *incident);
+	void *ctx;
+};
+
+struct engine *engine_new(const struct alert_rules *rules, const struct catalogue *catalogue);
+void engine_free(struct engine *engine);
+
+/* An incident as the store kept it; also pending and lately resolved ones. */
+int engine_restore(struct engine *engine, const struct incident *incident);
+
+/*
+ * Takes one event; `line` is the raw line, for evidence. Completes the event from what
+ * earlier ones told (provider), so call it before the event is stored. False if memory
+ * ran out: the event changed nothing.
+ */
+bool engine_feed(struct engine *engine, struct event *ev, struct str line);
+
+/* The same for an old event that was fed and stored before a restart: context only. */
+void engine_learn(struct engine *engine, struct event *ev);
+
+/* Event time has come to now_us without an event: quiet spans end. */
+void engine_tick(struct engine *engine, int64_t now_us);
+
+/* When time alone will change something: call engine_tick() then. INT64_MAX: never. */
+int64_t engine_next_due(const struct engine *engine);
+
+/* Hands over everything that changed since the last flush. */
+int engine_flush(struct engine *engine, const struct engine_sink *sink);
+
+/* End of a replay: whatever is alive has ended; pending ones are dropped. */
+int engine_end(struct engine *engine, const struct engine_sink *sink);
+
+size_t engine_alive(const struct engine *engine);
+uint64_t engine_dropped(const struct engine *engine); /* for want of room */
+
+#endif

@@ -1,0 +1,120 @@
+#include "rules/incident.h"
+
+#include "core/clock.h"
+#include "core/json.h"
+
+static const char *const severities[] = {
+	[SEVERITY_UNKNOWN] = "",
+	[SEVERITY_INFO] = "info",
+	[SEVERITY_WARNING] = "warning",
+	[SEVERITY_CRITICAL] = "critical",
+};
+static const char *const states[] = {
+	[INCIDENT_PENDING] = "pending",
+	[INCIDENT_OPEN] = "open",
+	[INCIDENT_RESOLVED] = "resolved",
+};
+static const char *const notices[] = {
+	[NOTICE_NONE] = "",
+	[NOTICE_OPENED] = "opened",
+	[NOTICE_ESCALATED] = "escalated",
+	[NOTICE_RESOLVED] = "resolved",
+	[NOTICE_TEST] = "test",
+};
+
+static const char *
+name_of(const char *const *names, size_t count, unsigned value)
+{
+	return value < count ? names[value] : "";
+}
+
+const char *
+severity_name(enum severity severity)
+{
+	return name_of(severities, sizeof severities / sizeof *severities, (unsigned)severity);
+}
+
+enum severity
+severity_find(struct str name)
+{
+	for (int s = SEVERITY_INFO; s <= SEVERITY_CRITICAL; s++)
+		if (str_eq(name, str_of(severities[s])))
+			return (enum severity)s;
+	return SEVERITY_UNKNOWN;
+}
+
+const char *
+incident_state_name(enum incident_state state)
+{
+	return name_of(states, sizeof states / sizeof *states, (unsigned)state);
+}
+
+const char *
+notice_name(enum notice notice)
+{
+	return name_of(notices, sizeof notices / sizeof *notices, (unsigned)notice);
+}
+
+static void
+add_text(struct json *j, const char *key, struct str value)
+{
+	if (value.n > 0)
+		json_text(j, key, value);
+}
+
+static void
+add_time(struct json *j, const char *key, int64_t at_us)
+{
+	json_key(j, key);
+	buf_add_char(j->out, '"');
+	clock_rfc3339(j->out, at_us, 0);
+	buf_add_char(j->out, '"');
+}
+
+/* Lines as an array of strings. */
+static void
+add_lines(struct json *j, const char *key, struct str lines)
+{
+	bool any = false;
+
+	if (lines.n == 0)
+		return;
+	json_key(j, key);
+	buf_add_char(j->out, '[');
+	while (lines.n > 0) {
+		struct str line = str_cut(&lines, '\n');
+
+		if (line.n == 0)
+			continue;
+		if (any)
+			buf_add_char(j->out, ',');
+		any = true;
+		json_quote(j->out, line);
+	}
+	buf_add_char(j->out, ']');
+}
+
+void
+incident_json(const struct incident *incident, struct buf *out)
+{
+	struct json j = json_begin(out);
+
+	json_text(&j, "type", STR("incident"));
+	add_text(&j, "id", incident->id);
+	add_text(&j, "rule", incident->rule);
+	add_text(&j, "severity", str_of(severity_name(incident->severity)));
+	json_raw(&j, "group", incident->group.n > 0 ? incident->group : STR("{}"));
+	add_text(&j, "provider", incident->provider);
+	add_text(&j, "code_id", incident->code_id);
+	add_text(&j, "category", incident->category);
+	add_time(&j, "opened", incident->opened_us);
+	add_time(&j, "last_seen", incident->last_seen_us);
+	if (incident->resolved_us != 0)
+		add_time(&j, "resolved", incident->resolved_us);
+	json_int(&j, "count", incident->count);
+	add_text(&j, "summary", incident->summary);
+	add_text(&j, "advice", incident->advice);
+	add_text(&j, "url", incident->url);
+	add_lines(&j, "samples", incident->samples);
+	json_end(&j);
+}

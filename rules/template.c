@@ -1,0 +1,93 @@
+#include "rules/template.h"
+
+#include "parsers/catalogue.h"
+
+enum { MAX_VALUE = 300 }; /* bytes of one filled-in value */
+
+static const char *const own_words[] = { "provider", "relay", "code", "meaning", "remedy",
+	NULL };
+
+static bool
+is_known(struct str word)
+{
+	for (size_t i = 0; own_words[i] != NULL; i++)
+		if (str_eq(word, str_of(own_words[i])))
+			return true;
+	return event_field_find(word) != EVF_COUNT;
+}
+
+bool
+template_check(const struct ynode *node, struct diags *diags)
+{
+	struct str left = node->text;
+	bool good = true;
+
+	for (;;) {
+		ptrdiff_t open = str_find_char(left, '{');
+
+		if (open < 0)
+			return good;
+		left = str_skip(left, (size_t)open + 1);
+		ptrdiff_t close = str_find_char(left, '}');
+		struct str word = str_head(left, close < 0 ? 20 : (size_t)close);
+
+		if (close < 0 || !is_known(word)) {
+			diag_add(diags, ynode_pos(node, (size_t)(left.p - node->text.p)),
+			    "no word '{%.*s}'", STR_ARG(word));
+			good = false;
+		}
+	}
+}
+
+static void
+fill_word(struct str word, const struct event *ev, const struct catalogue *cat, struct buf *out)
+{
+	const struct catalogue_code *code =
+	    cat == NULL ? NULL : catalogue_code(cat, event_text(ev, EVF_code_id));
+
+	if (str_eq(word, STR("provider"))) {
+		struct str id = event_text(ev, EVF_provider);
+
+		buf_add(out, id.n == 0 ? STR("other servers") :
+			cat == NULL    ? id :
+					 catalogue_provider_short(cat, id));
+	} else if (str_eq(word, STR("meaning"))) {
+		if (code != NULL)
+			buf_add(out, code->meaning);
+	} else if (str_eq(word, STR("remedy"))) {
+		if (code != NULL)
+			buf_add(out, code->remedy);
+	} else if (str_eq(word, STR("code"))) {
+		struct str id = event_text(ev, EVF_code_id);
+
+		buf_add(out, id.n > 0 ? id : event_text(ev, EVF_status));
+	} else if (str_eq(word, STR("relay"))) {
+		struct str name = event_text(ev, EVF_relay_name);
+
+		buf_add(out, str_head(name.n > 0 ? name : event_text(ev, EVF_relay_ip), MAX_VALUE));
+	} else {
+		size_t before = out->n;
+
+		event_value_text(ev, event_field_find(word), out);
+		if (out->n > before + MAX_VALUE)
+			out->n = before + MAX_VALUE;
+	}
+}
+
+void
+template_fill(struct str text, const struct event *ev, const struct catalogue *catalogue,
+    struct buf *out)
+{
+	while (text.n > 0) {
+		ptrdiff_t open = str_find_char(text, '{');
+
+		if (open < 0)
+			break;
+		buf_add(out, str_head(text, (size_t)open));
+		text = str_skip(text, (size_t)open + 1);
+		fill_word(str_cut(&text, '}'), ev, catalogue, out);
+	}
+	buf_add(out, text);
+	while (out->n > 0 && (out->p[out->n - 1] == ' ' || out->p[out->n - 1] == '\n'))
+		out->n--;
+}

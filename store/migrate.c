@@ -1,0 +1,181 @@
+#include "store/migrate.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+
+/*
+ * Version 1. Times are microseconds since 1970 (UTC), hours are seconds since 1970.
+ *
+ * word       host, mta, provider, category and code_id stand in the big tables as
+ *            numbers: a row gets a third smaller. 0: none.
+ * queue      hour << 32 | FNV-1a of the queue id: an index on it grows at its end, while
+ *            one on the id itself would be written all over (ids may be random), each
+ *            batch again. A search asks for each hour of its span: see message.h.
+ * attempt    rows are added in the order of arrival and never changed; the index is the
+ *            only one. category, code_id, reply only if not delivered.
+ * event      notable ones; body is the event as JSON.
+ * outbox     sent: when a channel took it; such rows are kept as long as events are, to
+ *            recognise our own mail in the logs.
+ */
+static const char version_1[] =
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE cursor (source TEXT PRIMARY KEY, cursor TEXT NOT NULL, "
+    "  at INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE message (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, "
+    "  queue INTEGER NOT NULL, host INTEGER NOT NULL, mta INTEGER NOT NULL, "
+    "  queue_id TEXT NOT NULL, size INTEGER, recipients INTEGER, sender TEXT, "
+    "  message_id TEXT, sasl_user TEXT, client_name TEXT, client_ip TEXT);"
+    "CREATE INDEX message_queue ON message (queue);"
+    "CREATE TABLE attempt (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, "
+    "  queue INTEGER, host INTEGER NOT NULL, mta INTEGER NOT NULL, "
+    "  direction INTEGER NOT NULL, outcome INTEGER NOT NULL, provider INTEGER NOT NULL, "
+    "  queue_id TEXT, recipient TEXT, relay_name TEXT, relay_ip TEXT, smtp_code INTEGER, "
+    "  status TEXT, category INTEGER, code_id INTEGER, suspected INTEGER, delay INTEGER, "
+    "  reply TEXT);"
+    "CREATE INDEX attempt_queue ON attempt (queue);"
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, "
+    "  kind INTEGER NOT NULL, host INTEGER NOT NULL, provider INTEGER NOT NULL, "
+    "  outcome INTEGER NOT NULL, category INTEGER NOT NULL, code_id INTEGER NOT NULL, "
+    "  body TEXT NOT NULL);"
+    "CREATE TABLE rollup (hour INTEGER, host INTEGER, mta INTEGER, kind INTEGER, "
+    "  direction INTEGER, provider INTEGER, outcome INTEGER, category INTEGER, "
+    "  count INTEGER NOT NULL, PRIMARY KEY (hour, host, mta, kind, direction, provider, "
+    "  outcome, category)) WITHOUT ROWID;"
+    "CREATE TABLE incident (id TEXT PRIMARY KEY, rule TEXT NOT NULL, "
+    "  severity INTEGER NOT NULL, state INTEGER NOT NULL, fields TEXT NOT NULL, "
+    "  host TEXT NOT NULL, provider TEXT NOT NULL, code_id TEXT NOT NULL, "
+    "  category TEXT NOT NULL, opened INTEGER NOT NULL, last_seen INTEGER NOT NULL, "
+    "  resolved INTEGER NOT NULL, told INTEGER NOT NULL, count INTEGER NOT NULL, "
+    "  streak INTEGER NOT NULL, summary TEXT NOT NULL, advice TEXT NOT NULL, "
+    "  url TEXT NOT NULL, affected TEXT NOT NULL, samples TEXT NOT NULL);"
+    "CREATE INDEX incident_state ON incident (state, resolved);"
+    "CREATE INDEX incident_seen ON incident (last_seen);"
+    "CREATE TABLE outbox (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, "
+    "  incident TEXT NOT NULL, notice INTEGER NOT NULL, created INTEGER NOT NULL, "
+    "  due INTEGER NOT NULL, tries INTEGER NOT NULL, last_error TEXT NOT NULL, "
+    "  sent INTEGER);"
+    "CREATE INDEX outbox_due ON outbox (due) WHERE sent IS NULL;"
+    "CREATE TABLE ledger (source TEXT, hour INTEGER, lines INTEGER NOT NULL, "
+    "  events INTEGER NOT NULL, ignored INTEGER NOT NULL, unparsed INTEGER NOT NULL, "
+    "  truncated INTEGER NOT NULL, gaps INTEGER NOT NULL, bytes INTEGER NOT NULL, "
+    "  PRIMARY KEY (source, hour)) WITHOUT ROWID;"
+    "CREATE TABLE gap (id INTEGER PRIMARY KEY, source TEXT NOT NULL, "
+    "  at INTEGER NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);";
+
+static const struct migration migrations[] = {
+	{ 1, version_1 },
+};
+
+static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
+    "one step for each version");
+
+/* The numbers of these enumerators stand in the files of all users: only add to them. */
+static_assert(KIND_ACCEPTED == 2 && KIND_ATTEMPT == 3 && KIND_REJECT == 4 &&
+	KIND_STORED == 5 && KIND_WARNING == 13 && DIRECTION_OUTBOUND == 2 &&
+	DIRECTION_LOCAL == 3 && DIRECTION_INTERNAL == 4 && OUTCOME_DELIVERED == 1 &&
+	OUTCOME_EXPIRED == 4 && OUTCOME_REJECTED == 5,
+    "events as stored");
+static_assert(SEVERITY_INFO == 1 && SEVERITY_WARNING == 2 && SEVERITY_CRITICAL == 3 &&
+	INCIDENT_PENDING == 0 && INCIDENT_OPEN == 1 && INCIDENT_RESOLVED == 2 &&
+	NOTICE_OPENED == 1 && NOTICE_ESCALATED == 2 && NOTICE_RESOLVED == 3 &&
+	NOTICE_TEST == 4,
+    "incidents and notices as stored");
+
+static int
+ask_number(struct db *db, const char *sql, int64_t *out, struct err *err)
+{
+	AUTO(auto_query) struct query q = query_once(db, sql);
+	int r = query_next(&q, "open store", err);
+
+	if (r > 0)
+		*out = query_col_int(&q, 0);
+	return r < 0 ? r : 0;
+}
+
+static int
+check_is_ours(struct db *db, int64_t version, struct err *err)
+{
+	int64_t application = 0, tables = 0;
+	int r = ask_number(db, "PRAGMA application_id", &application, err);
+
+	if (r == 0)
+		r = ask_number(db, "SELECT count(*) FROM sqlite_schema", &tables, err);
+	if (r < 0 || application == STORE_APPLICATION_ID)
+		return r;
+	if (version != 0 || tables != 0)
+		return err_set(err, -EUCLEAN,
+		    "open store %s: a database of another program (move it aside, "
+		    "or name another file)",
+		    db->path);
+	if (db->mode == STORE_READ)
+		return err_set(err, -ENOENT,
+		    "open store %s: empty (has `mailwarden run` run yet?)", db->path);
+	return 0;
+}
+
+int
+migrate_check(struct db *db, int newest, struct err *err)
+{
+	int64_t version = 0;
+	int r = ask_number(db, "PRAGMA user_version", &version, err);
+
+	if (r < 0 || (r = check_is_ours(db, version, err)) < 0)
+		return r;
+	if (version > newest)
+		return err_set(err, -EPROTO,
+		    "open store %s: written by a newer mailwarden (its version is %lld, this "
+		    "program knows up to %d): upgrade the program, or move the file aside",
+		    db->path, (long long)version, newest);
+	if (db->mode == STORE_READ && version < newest)
+		return err_set(err, -EPROTO,
+		    "open store %s: written by an older mailwarden (its version is %lld, "
+		    "needed is %d): `mailwarden run` of this version brings it up to date",
+		    db->path, (long long)version, newest);
+	return 0;
+}
+
+static int
+take_steps(struct db *db, const struct migration *steps, size_t n, struct err *err)
+{
+	int64_t version = 0;
+	char sql[96];
+	int r = ask_number(db, "PRAGMA user_version", &version, err);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (steps[i].version <= version)
+			continue;
+		r = db_exec(db, steps[i].sql, "update the schema of", err);
+		version = steps[i].version;
+	}
+	if (r < 0)
+		return r;
+	(void)snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+	    STORE_APPLICATION_ID, (int)version);
+	return db_exec(db, sql, "update the schema of", err);
+}
+
+int
+migrate_run(struct db *db, const struct migration *steps, size_t n, struct err *err)
+{
+	int64_t version = 0;
+	int r = ask_number(db, "PRAGMA user_version", &version, err);
+
+	if (r < 0 || version >= steps[n - 1].version)
+		return r;
+	/* Another process may do the same just now: look again behind the lock. */
+	if ((r = db_exec(db, "BEGIN IMMEDIATE", "update the schema of", err)) < 0)
+		return r;
+	if ((r = take_steps(db, steps, n, err)) == 0)
+		r = db_exec(db, "COMMIT", "update the schema of", err);
+	if (r < 0)
+		(void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+int
+migrate_store(struct db *db, struct err *err)
+{
+	return migrate_run(db, migrations, sizeof migrations / sizeof *migrations, err);
+}

@@ -1,0 +1,106 @@
+/* The outbox: notices that wait for a channel, and those that were taken. */
+#include <errno.h>
+
+#include "store/private.h"
+
+int
+store_outbox_add(struct store *store, const struct outbox_row *row, struct err *err)
+{
+	struct query q = query_kept(&store->db, Q_OUTBOX_ADD);
+
+	query_text(&q, store_not_null(row->id));
+	query_text(&q, store_not_null(row->incident));
+	query_int(&q, row->notice);
+	query_int(&q, row->created_us);
+	query_int(&q, row->due_us);
+	query_int(&q, row->tries);
+	query_text(&q, store_not_null(row->last_error));
+	return store_run(store, &q, err);
+}
+
+int
+store_outbox_withdraw(struct store *store, struct str incident, enum notice notice,
+    struct err *err)
+{
+	struct query q = query_kept(&store->db, Q_OUTBOX_WITHDRAW);
+
+	query_text(&q, incident);
+	query_int(&q, notice);
+	return store_run(store, &q, err);
+}
+
+int
+store_each_outbox(struct store *store, int64_t now_us, store_outbox_fn *fn, void *ctx,
+    struct err *err)
+{
+	AUTO(auto_query) struct query q = query_once(&store->db,
+	    "SELECT id, incident, notice, created, due, tries, last_error FROM outbox "
+	    "WHERE sent IS NULL AND due <= ?1 ORDER BY created, seq");
+	int r;
+
+	query_int(&q, now_us);
+	while ((r = query_next(&q, "read store", err)) > 0) {
+		struct outbox_row row = {
+			.id = query_col_text(&q, 0),
+			.incident = query_col_text(&q, 1),
+			.notice = (enum notice)query_col_int(&q, 2),
+			.created_us = query_col_int(&q, 3),
+			.due_us = query_col_int(&q, 4),
+			.tries = query_col_int(&q, 5),
+			.last_error = query_col_text(&q, 6),
+		};
+
+		if ((r = fn(ctx, &row)) != 0)
+			return r;
+	}
+	return r;
+}
+
+int
+store_outbox_next_due(struct store *store, int64_t *due_us_out, struct err *err)
+{
+	struct query q = query_kept(&store->db, Q_OUTBOX_NEXT_DUE);
+	int r = query_next(&q, "read store", err);
+	bool empty = r > 0 && query_col_is_null(&q, 0);
+
+	if (r > 0 && !empty)
+		*due_us_out = query_col_int(&q, 0);
+	query_end(&q);
+	if (empty)
+		return err_set(err, -ENOENT, "the outbox of %s is empty", store->db.path);
+	return r < 0 ? r : 0;
+}
+
+/* One waiting row was to change: -ENOENT if there is none of that id. */
+static int
+change_row(struct store *store, struct query *q, struct str id, struct err *err)
+{
+	int r = store_run(store, q, err);
+
+	if (r == 0 && sqlite3_changes(store->db.sql) == 0)
+		return err_set(err, -ENOENT, "no notice %.*s waits in %s", STR_ARG(id),
+		    store->db.path);
+	return r;
+}
+
+int
+store_outbox_sent(struct store *store, struct str id, int64_t now_us, struct err *err)
+{
+	struct query q = query_kept(&store->db, Q_OUTBOX_SENT);
+
+	query_text(&q, id);
+	query_int(&q, now_us);
+	return change_row(store, &q, id, err);
+}
+
+int
+store_outbox_failed(struct store *store, struct str id, int64_t next_due_us, struct str error,
+    struct err *err)
+{
+	struct query q = query_kept(&store->db, Q_OUTBOX_FAILED);
+
+	query_text(&q, id);
+	query_int(&q, next_due_us);
+	query_text(&q, store_not_null(str_head(error, STORE_TEXT_BYTES)));
+	return change_row(store, &q, id, err);
+}

@@ -1,0 +1,41 @@
+/*
+ * private - the store's handle, for the files of this room
+ *
+ * Purpose    What store.c, intake.c, incidents.c, outbox.c, status.c and expire.c
+ *            share. A write goes through store_may_write() before and store_wrote()
+ *            after: that is where a fault ends the transaction.
+ */
+#ifndef STORE_PRIVATE_H
+#define STORE_PRIVATE_H
+
+#include "core/clock.h"
+#include "store/db.h"
+#include "store/message.h"
+#include "store/rollup.h"
+#include "store/word.h"
+
+static const int64_t store_hour_us = INT64_C(3600) * US_PER_S;
+
+struct store {
+	struct db db;
+	bool begun;
+	int failed; /* why the batch was rolled back; until the next begin or rollback */
+	struct words words;
+	struct rollups rollups;
+	struct messages messages;
+	struct buf body;
+};
+
+/* Start of the hour, in seconds since 1970; also before. */
+int64_t store_hour(int64_t at_us);
+
+int store_may_write(struct store *store, struct err *err);
+/* Gives r back; a fault inside a transaction rolls it back. */
+int store_wrote(struct store *store, int r);
+/* query_run() between the two. */
+int store_run(struct store *store, struct query *q, struct err *err);
+
+/* Text for columns that are never NULL. */
+struct str store_not_null(struct str text);
+
+#endif

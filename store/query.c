@@ -1,0 +1,177 @@
+#include "store/query.h"
+
+#include "store/db.h"
+
+static const char *const kept_sql[Q_COUNT] = {
+	/* At once: a batch must not find out at its end that another process writes. */
+	[Q_BEGIN] = "BEGIN IMMEDIATE",
+	[Q_COMMIT] = "COMMIT",
+
+	[Q_CURSOR_GET] = "SELECT cursor FROM cursor WHERE source = ?1",
+	[Q_CURSOR_SET] = "INSERT INTO cursor (source, cursor, at) VALUES (?1, ?2, ?3) "
+			 "ON CONFLICT (source) DO UPDATE SET cursor = ?2, at = ?3",
+	[Q_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+	[Q_META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2) "
+		       "ON CONFLICT (key) DO UPDATE SET value = ?2",
+	[Q_LEDGER_ADD] =
+	    "INSERT INTO ledger (source, hour, lines, events, ignored, unparsed, truncated, "
+	    "gaps, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+	    "ON CONFLICT (source, hour) DO UPDATE SET lines = lines + ?3, "
+	    "events = events + ?4, ignored = ignored + ?5, unparsed = unparsed + ?6, "
+	    "truncated = truncated + ?7, gaps = gaps + ?8, bytes = bytes + ?9",
+	[Q_GAP_ADD] = "INSERT INTO gap (source, at, what, detail) VALUES (?1, ?2, ?3, ?4)",
+
+	[Q_WORD_FIND] = "SELECT id FROM word WHERE text = ?1",
+	[Q_WORD_ADD] = "INSERT INTO word (text) VALUES (?1)",
+	[Q_ATTEMPT_ADD] =
+	    "INSERT INTO attempt (time, queue, host, mta, direction, outcome, provider, "
+	    "queue_id, recipient, relay_name, relay_ip, smtp_code, status, category, code_id, "
+	    "suspected, delay, reply) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+	    "?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+	[Q_MESSAGE_ADD] =
+	    "INSERT INTO message (time, queue, host, mta, queue_id, size, recipients, sender, "
+	    "message_id, sasl_user, client_name, client_ip) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	/* What was told first stays. */
+	[Q_MESSAGE_MERGE] =
+	    "UPDATE message SET size = coalesce(size, ?2), "
+	    "recipients = coalesce(recipients, ?3), sender = coalesce(sender, ?4), "
+	    "message_id = coalesce(message_id, ?5), sasl_user = coalesce(sasl_user, ?6), "
+	    "client_name = coalesce(client_name, ?7), client_ip = coalesce(client_ip, ?8) "
+	    "WHERE id = ?1",
+	[Q_EVENT_ADD] = "INSERT INTO event (time, kind, host, provider, outcome, category, "
+			"code_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[Q_ROLLUP_ADD] =
+	    "INSERT INTO rollup (hour, host, mta, kind, direction, provider, outcome, "
+	    "category, count) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+	    "ON CONFLICT DO UPDATE SET count = count + ?9",
+
+	[Q_INCIDENT_SAVE] =
+	    "INSERT INTO incident (id, rule, severity, state, fields, host, provider, code_id, "
+	    "category, opened, last_seen, resolved, told, count, streak, summary, advice, url, "
+	    "affected, samples) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+	    "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) ON CONFLICT (id) DO UPDATE SET "
+	    "rule = ?2, severity = ?3, state = ?4, fields = ?5, host = ?6, provider = ?7, "
+	    "code_id = ?8, category = ?9, opened = ?10, last_seen = ?11, resolved = ?12, "
+	    "told = ?13, count = ?14, streak = ?15, summary = ?16, advice = ?17, url = ?18, "
+	    "affected = ?19, samples = ?20",
+	[Q_INCIDENT_FORGET] = "DELETE FROM incident WHERE id = ?1",
+
+	[Q_OUTBOX_ADD] =
+	    "INSERT INTO outbox (id, incident, notice, created, due, tries, last_error) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+	[Q_OUTBOX_WITHDRAW] = "DELETE FROM outbox WHERE incident = ?1 AND notice = ?2 "
+			      "AND tries = 0 AND sent IS NULL",
+	[Q_OUTBOX_NEXT_DUE] = "SELECT min(due) FROM outbox WHERE sent IS NULL",
+	[Q_OUTBOX_SENT] =
+	    "UPDATE outbox SET sent = ?2, tries = tries + 1 WHERE id = ?1 AND sent IS NULL",
+	[Q_OUTBOX_FAILED] = "UPDATE outbox SET due = ?2, tries = tries + 1, last_error = ?3 "
+			    "WHERE id = ?1 AND sent IS NULL",
+};
+
+struct query
+query_kept(struct db *db, enum query_id id)
+{
+	struct query q = { .db = db, .stmt = db->kept[id], .rc = SQLITE_OK, .kept = true };
+
+	if (q.stmt == NULL) {
+		q.rc = sqlite3_prepare_v3(
+		    db->sql, kept_sql[id], -1, SQLITE_PREPARE_PERSISTENT, &q.stmt, NULL);
+		db->kept[id] = q.stmt;
+	}
+	return q;
+}
+
+struct query
+query_once(struct db *db, const char *sql)
+{
+	struct query q = { .db = db };
+
+	q.rc = sqlite3_prepare_v3(db->sql, sql, -1, 0, &q.stmt, NULL);
+	return q;
+}
+
+/* Binding a view or a number to a parameter that exists allocates nothing: it cannot
+ * fail. Without a statement SQLite says MISUSE, and running it tells why. */
+void
+query_text(struct query *q, struct str text)
+{
+	(void)sqlite3_bind_text64(
+	    q->stmt, ++q->at, text.p, text.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void
+query_int(struct query *q, int64_t value)
+{
+	(void)sqlite3_bind_int64(q->stmt, ++q->at, value);
+}
+
+void
+query_int_or_null(struct query *q, bool known, int64_t value)
+{
+	if (known)
+		query_int(q, value);
+	else
+		(void)sqlite3_bind_null(q->stmt, ++q->at);
+}
+
+int
+query_next(struct query *q, const char *tried, struct err *err)
+{
+	int rc = q->rc;
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(q->stmt);
+	if (rc == SQLITE_ROW)
+		return 1;
+	return rc == SQLITE_DONE ? 0 : db_fault(q->db, rc, tried, err);
+}
+
+struct str
+query_col_text(const struct query *q, int col)
+{
+	const unsigned char *p = sqlite3_column_text(q->stmt, col);
+
+	if (p == NULL)
+		return (struct str){ NULL, 0 };
+	return (struct str){ (const char *)p, (size_t)sqlite3_column_bytes(q->stmt, col) };
+}
+
+int64_t
+query_col_int(const struct query *q, int col)
+{
+	return sqlite3_column_int64(q->stmt, col);
+}
+
+bool
+query_col_is_null(const struct query *q, int col)
+{
+	return sqlite3_column_type(q->stmt, col) == SQLITE_NULL;
+}
+
+/* What resetting and finalizing return is the fault of the last step, told already. */
+void
+query_end(struct query *q)
+{
+	if (q->kept)
+		(void)sqlite3_reset(q->stmt);
+	else
+		(void)sqlite3_finalize(q->stmt);
+	q->stmt = NULL;
+}
+
+int
+query_run(struct query *q, const char *tried, struct err *err)
+{
+	int r = query_next(q, tried, err);
+
+	query_end(q);
+	return r < 0 ? r : 0;
+}
+
+void
+auto_query(struct query *q)
+{
+	if (q->stmt != NULL)
+		query_end(q);
+}
