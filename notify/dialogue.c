@@ -82,8 +82,7 @@ dialogue_received(struct dialogue *d, struct str line)
 	int64_t code;
 
 	line = str_trim(line);
-	if (d->parting || line.n < 3 || !str_to_int(str_head(line, 3), &code) ||
-	    code < 200)
+	if (d->parting || line.n < 3 || !str_to_int(str_head(line, 3), &code) || code < 200)
 		return;
 	if (code == 221 && d->code >= 400)
 		return; /* to a QUIT amid the login's lines */

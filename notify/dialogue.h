@@ -33,13 +33,13 @@ struct dialogue {
 	const struct str *recipients;
 	size_t nrecipients;
 	enum dialogue_phase phase;
-	size_t asked;	       /* RCPT commands sent */
+	size_t asked;          /* RCPT commands sent */
 	size_t rcpt_taken;     /* answered 2xx */
 	size_t rcpt_transient; /* answered 4xx */
 	size_t rcpt_refused;   /* answered 5xx */
 	bool auth_tried;
-	bool parting; /* QUIT was sent: nothing counts any more */
-	int code;	    /* of the last reply, 0: none in this phase */
+	bool parting;       /* QUIT was sent: nothing counts any more */
+	int code;           /* of the last reply, 0: none in this phase */
 	bool reply_ended;   /* its last line was seen: the next line begins another */
 	struct buf reply;   /* all lines of it, in one */
 	struct buf refused; /* "<address>: reply", separated by "; " */

@@ -4,15 +4,16 @@
 #include "notify/plain.h"
 
 enum {
-	FOLD_COLUMNS = 78,  /* RFC 5322, 2.1.1: should be no more */
-	ENCODED_LINE = 76,  /* RFC 2047, 2: a line that holds an encoded-word */
-	ENCODED_WORD = 75,  /* RFC 2047, 2 */
-	QP_LINE = 76,	    /* RFC 2045, 6.7 (5) */
-	LONGEST_PLAIN = 60, /* a longer word in a header is encoded, so that it can be split */
+	FOLD_COLUMNS = 78, /* RFC 5322, 2.1.1: should be no more */
+	ENCODED_LINE = 76, /* RFC 2047, 2: a line that holds an encoded-word */
+	ENCODED_WORD = 75, /* RFC 2047, 2 */
+	QP_LINE = 76,      /* RFC 2045, 6.7 (5) */
+	LONGEST_PLAIN =
+	    60, /* a longer word in a header is encoded, so that it can be split */
 };
 
 #define WORD_BEGIN STR("=?utf-8?q?")
-#define WORD_END   STR("?=")
+#define WORD_END STR("?=")
 
 static const char hex[] = "0123456789ABCDEF";
 
@@ -96,7 +97,8 @@ is_alnum(char c)
 static bool
 is_atext(char c)
 {
-	return is_alnum(c) || (c != '\0' && str_find_char(STR("!#$%&'*+-/=?^_`{|}~"), c) >= 0);
+	return is_alnum(c) ||
+	       (c != '\0' && str_find_char(STR("!#$%&'*+-/=?^_`{|}~"), c) >= 0);
 }
 
 /* Must this (clean) text be written as encoded-words? */
@@ -323,9 +325,10 @@ add_id(struct buf *out, struct str name, struct str left, struct str domain)
 void
 mail_date(struct buf *out, int64_t at_us, int offset_min)
 {
-	static const char *const days[] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" };
-	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
-		"Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char *const days[] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue",
+		"Wed" };
+	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+		"Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 	int64_t s = at_us / US_PER_S + (int64_t)offset_min * 60;
 	int64_t day = s / 86400, second = s % 86400;
 	int year, month, mday;
@@ -377,7 +380,7 @@ add_qp_line(struct buf *out, struct str line)
 		unsigned char b = (unsigned char)line.p[i];
 		bool last = i + 1 == line.n;
 		bool bare = (b > 0x20 && b < 0x7f && b != '=') ||
-		    ((b == ' ' || b == '\t') && !last);
+			    ((b == ' ' || b == '\t') && !last);
 		size_t cost = bare ? 1 : 3;
 
 		/* A soft break needs a column; the last character of a line does not. */

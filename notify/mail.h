@@ -20,7 +20,7 @@
 #include "core/buf.h"
 
 enum {
-	MAIL_LINE_BYTES = 998,	  /* without CRLF (RFC 5322, 2.1.1) */
+	MAIL_LINE_BYTES = 998,    /* without CRLF (RFC 5322, 2.1.1) */
 	MAIL_ADDRESS_BYTES = 320, /* 64 @ 255 (RFC 5321, 4.5.3.1) */
 };
 
@@ -28,7 +28,7 @@ struct mail {
 	struct str from, subject, body; /* from: address, or "Name <address>" */
 	const struct str *to;
 	size_t nto;
-	struct str id;	   /* left side of Message-ID */
+	struct str id;     /* left side of Message-ID */
 	struct str thread; /* left side of References, empty or equal to id: none */
 	struct str domain; /* right side of both */
 	int64_t date_us;

@@ -234,15 +234,16 @@ add_opening(struct buf *out, const struct incident *in, enum notice notice)
 		buf_add(&text, STR("Resolved: "));
 	else if (notice == NOTICE_ESCALATED)
 		buf_add(&text, STR("Graver, or better known, than told before: "));
-	buf_add(&text, in->summary.n > 0 ? str_head(in->summary, MESSAGE_SUMMARY_BYTES)
-					 : in->rule);
+	buf_add(&text,
+	    in->summary.n > 0 ? str_head(in->summary, MESSAGE_SUMMARY_BYTES) : in->rule);
 	add_folded(out, buf_str(&text), 0);
 	if (notice != NOTICE_RESOLVED && in->resolved_us != 0)
 		buf_add(out, STR("It has been resolved meanwhile.\n"));
 }
 
 static void
-add_footer(struct buf *out, const struct incident *in, const struct message_context *context)
+add_footer(
+    struct buf *out, const struct incident *in, const struct message_context *context)
 {
 	buf_add_char(out, '\n');
 	if (in != NULL) {
@@ -272,8 +273,9 @@ render_test(const struct message_context *context, struct buf *subject, struct b
 	buf_add(subject, STR(": mailwarden can reach you"));
 	buf_add(&text, STR("This is a test from mailwarden on "));
 	buf_add(&text, context->host);
-	buf_add(&text, STR(". Nothing is wrong: you read this because the channel works, and "
-			   "alerts from this host will reach you in the same way."));
+	buf_add(
+	    &text, STR(". Nothing is wrong: you read this because the channel works, and "
+		       "alerts from this host will reach you in the same way."));
 	add_folded(body, buf_str(&text), 0);
 	buf_add(body, STR("\nSent: "));
 	mail_date(body, context->now_us, context->offset_min);
@@ -295,8 +297,8 @@ render_subject(const struct incident *in, enum notice notice,
 	buf_addf(&text, "[%s] ", kind);
 	plain_add_cut(&text, in->host.n > 0 ? in->host : context->host, 64);
 	buf_add(&text, STR(": "));
-	buf_add(&text, in->summary.n > 0 ? str_head(in->summary, MESSAGE_SUMMARY_BYTES)
-					 : in->rule);
+	buf_add(&text,
+	    in->summary.n > 0 ? str_head(in->summary, MESSAGE_SUMMARY_BYTES) : in->rule);
 	plain_add_cut(subject, buf_str(&text), MESSAGE_SUBJECT_BYTES);
 }
 

@@ -28,9 +28,9 @@ enum {
 };
 
 struct message_context {
-	struct str host;    /* this monitor's host name */
+	struct str host; /* this monitor's host name */
 	int64_t now_us;
-	int offset_min;	    /* for times in the text */
+	int offset_min; /* for times in the text */
 	struct str version;
 };
 

@@ -110,15 +110,16 @@ render_entry(const struct pass *pass, const struct entry *entry, struct buf *sub
 	if (e != -ENOENT)
 		return e;
 	/* Somebody deleted the incident; that it was there is still worth telling. */
-	return render_incident(&r, &(struct incident){
-		.id = id,
-		.summary = STR("an incident that is no longer in the store"),
-	});
+	return render_incident(
+	    &r, &(struct incident){
+		    .id = id,
+		    .summary = STR("an incident that is no longer in the store"),
+		});
 }
 
 static int
-render_mail(const struct pass *pass, const struct entry *entry, struct buf *out,
-    struct err *err)
+render_mail(
+    const struct pass *pass, const struct entry *entry, struct buf *out, struct err *err)
 {
 	AUTO(buf_done) struct buf subject = { 0 };
 	AUTO(buf_done) struct buf body = { 0 };
@@ -176,7 +177,17 @@ log_end(const struct pass *pass, const struct buf *line)
 		pass->report->log(pass->report->ctx, buf_str(line));
 }
 
-/* One write, one transaction. */
+/* Ends the transaction of one write, which came to r. */
+static int
+commit_write(const struct pass *pass, int r, struct err *err)
+{
+	if (r == 0)
+		return store_commit(pass->store, err);
+	store_rollback(pass->store);
+	/* The row was withdrawn while we talked to the relay: nothing is left to note. */
+	return r == -ENOENT ? 0 : r;
+}
+
 static int
 commit_sent(const struct pass *pass, const struct entry *entry, struct err *err)
 {
@@ -185,11 +196,7 @@ commit_sent(const struct pass *pass, const struct entry *entry, struct err *err)
 	if (r < 0)
 		return r;
 	r = store_outbox_sent(pass->store, str_of(entry->id), pass->now_us, err);
-	if (r < 0) {
-		store_rollback(pass->store);
-		return r;
-	}
-	return store_commit(pass->store, err);
+	return commit_write(pass, r, err);
 }
 
 static int
@@ -200,13 +207,9 @@ commit_failed(const struct pass *pass, const struct entry *entry, int64_t wait_u
 
 	if (r < 0)
 		return r;
-	r = store_outbox_failed(pass->store, str_of(entry->id), pass->now_us + wait_us, reason,
-	    err);
-	if (r < 0) {
-		store_rollback(pass->store);
-		return r;
-	}
-	return store_commit(pass->store, err);
+	r = store_outbox_failed(
+	    pass->store, str_of(entry->id), pass->now_us + wait_us, reason, err);
+	return commit_write(pass, r, err);
 }
 
 static int
@@ -230,14 +233,15 @@ note_failed(const struct pass *pass, const struct entry *entry, enum send_result
 {
 	AUTO(buf_done) struct buf line = { 0 };
 	/* Rows spread without a random source: each id gives its own, new with each try. */
-	uint64_t random =
-	    str_hash(str_of(entry->id)) ^ (uint64_t)entry->tries * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t random = str_hash(str_of(entry->id)) ^
+			  (uint64_t)entry->tries * UINT64_C(0x9e3779b97f4a7c15);
 	int64_t tries = result == SEND_REFUSED ? INT64_MAX : entry->tries + 1;
 	int64_t wait_us = outbox_wait_us(tries, random);
 
 	pass->report->failed++;
 	log_begin(&line, entry, "failed");
-	plain_add_pair(&line, "result", result == SEND_REFUSED ? STR("refused") : STR("retry"));
+	plain_add_pair(
+	    &line, "result", result == SEND_REFUSED ? STR("refused") : STR("retry"));
 	buf_addf(&line, " tries=%lld next=%llds", (long long)entry->tries + 1,
 	    (long long)(wait_us / US_PER_S));
 	plain_add_pair(&line, "error", str_of(told->text));
@@ -301,7 +305,8 @@ outbox_run(struct store *store, const struct outbox_settings *settings, int64_t 
     struct outbox_report *report, struct err *err)
 {
 	AUTO(batch_done) struct batch batch = { .n = 0 };
-	AUTO(auto_free) struct str *recipients = calloc(settings->nto + 1, sizeof *recipients);
+	AUTO(auto_free) struct str *recipients =
+		calloc(settings->nto + 1, sizeof *recipients);
 	struct pass pass = {
 		.store = store,
 		.settings = settings,

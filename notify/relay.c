@@ -70,18 +70,20 @@ read_url(struct session *s, struct err *err)
 		    "read relay address: expected smtp://host:587 or smtps://host:465");
 	if (curl_url_get(s->url, CURLUPART_USER, &user, 0) == CURLUE_OK)
 		return err_set(err, -EINVAL,
-		    "read relay address: it holds a user name (user and password have their "
+		    "read relay address: it holds a user name (user and password have "
+		    "their "
 		    "own settings)");
 	s->is_smtps = strcmp(scheme, "smtps") == 0;
 	s->needs_tls = s->relay->tls == RELAY_TLS_REQUIRED ||
-	    (s->relay->tls == RELAY_TLS_TRY && s->relay->user != NULL);
+		       (s->relay->tls == RELAY_TLS_TRY && s->relay->user != NULL);
 	plain_add(&s->place, str_of(host));
 	buf_addf(&s->place, ":%s", port);
 
 	buf_addf(&s->scratch, "/%s", s->relay->helo != NULL ? s->relay->helo : "");
 	if (curl_url_set(s->url, CURLUPART_PATH, buf_cstr(&s->scratch), CURLU_URLENCODE) !=
 	    CURLUE_OK)
-		return err_set(err, -EINVAL, "read relay settings: helo is not a host name");
+		return err_set(
+		    err, -EINVAL, "read relay settings: helo is not a host name");
 	return 0;
 }
 
@@ -116,11 +118,12 @@ set_envelope(struct session *s, struct str sender, struct err *err)
 	buf_clear(&s->scratch);
 	buf_add(&s->scratch, sender);
 	if (curl_easy_setopt(s->curl, CURLOPT_MAIL_FROM, buf_cstr(&s->scratch)) != CURLE_OK)
-		return err_set(err, -ENOMEM, "deliver to %s: out of memory",
-		    buf_cstr(&s->place));
+		return err_set(
+		    err, -ENOMEM, "deliver to %s: out of memory", buf_cstr(&s->place));
 	for (size_t i = 0; i < s->dialogue.nrecipients; i++) {
 		if (!is_address(s->dialogue.recipients[i]))
-			return bad_address(s, "recipient's", s->dialogue.recipients[i], err);
+			return bad_address(
+			    s, "recipient's", s->dialogue.recipients[i], err);
 		buf_clear(&s->scratch);
 		buf_add(&s->scratch, s->dialogue.recipients[i]);
 		struct curl_slist *more =
@@ -173,8 +176,8 @@ set_login(struct session *s, struct err *err)
 	    curl_easy_setopt(s->curl, CURLOPT_LOGIN_OPTIONS, "AUTH=PLAIN;AUTH=LOGIN");
 
 	if (user != CURLE_OK || password != CURLE_OK || ways != CURLE_OK)
-		return err_set(err, -ENOMEM, "deliver to %s: out of memory",
-		    buf_cstr(&s->place));
+		return err_set(
+		    err, -ENOMEM, "deliver to %s: out of memory", buf_cstr(&s->place));
 	return 0;
 }
 
@@ -245,9 +248,11 @@ set_exchange(struct session *s)
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
 #else
-	curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_SMTP | CURLPROTO_SMTPS));
+	curl_easy_setopt(
+	    s->curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_SMTP | CURLPROTO_SMTPS));
 #endif
-	curl_easy_setopt(s->curl, CURLOPT_PROXY, ""); /* none, whatever the environment says */
+	curl_easy_setopt(
+	    s->curl, CURLOPT_PROXY, ""); /* none, whatever the environment says */
 	curl_easy_setopt(s->curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT,
@@ -267,8 +272,8 @@ set_exchange(struct session *s)
 static const struct {
 	const char *theirs, *ours;
 } tls_reasons[] = {
-	{ "has expired",
-	    "its certificate has expired (renew it there; is this machine's clock right?)" },
+	{ "has expired", "its certificate has expired (renew it there; is this machine's "
+			 "clock right?)" },
 	{ "not yet valid",
 	    "its certificate is not valid yet (is this machine's clock right?)" },
 	{ "certificate subject name",
@@ -369,14 +374,15 @@ explain_failure(const struct session *s, CURLcode code, struct buf *out)
 	case CURLE_OUT_OF_MEMORY: buf_add(out, STR("out of memory")); break;
 	default:
 		if (s->dialogue.phase == DIALOGUE_DATA && s->dialogue.code == 354)
-			buf_add(out, STR("the connection was lost before the relay confirmed "
-					 "the message; it may have taken it"));
+			buf_add(
+			    out, STR("the connection was lost before the relay confirmed "
+				     "the message; it may have taken it"));
 		else
 			buf_addf(out, "the connection was lost at %s",
 			    dialogue_phase_name(s->dialogue.phase));
 		buf_add(out, STR(" ("));
-		plain_add_cut(out, str_of(s->why[0] != '\0' ? s->why
-							    : curl_easy_strerror(code)),
+		plain_add_cut(out,
+		    str_of(s->why[0] != '\0' ? s->why : curl_easy_strerror(code)),
 		    DIALOGUE_REPLY_BYTES);
 		buf_add(out, STR(")"));
 	}
@@ -393,7 +399,7 @@ is_login_trouble(const struct session *s, CURLcode code)
 	int reply = s->dialogue.code;
 
 	return s->dialogue.phase == DIALOGUE_AUTH || code == CURLE_LOGIN_DENIED ||
-	    reply == 530 || reply == 534 || reply == 535 || reply == 538;
+	       reply == 530 || reply == 534 || reply == 535 || reply == 538;
 }
 
 /* The relay said no: its words, and to what. */

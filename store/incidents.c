@@ -134,11 +134,14 @@ find_id(struct store *store, struct str id, struct buf *out, struct err *err)
 		return 0;
 	if ((r = query_next(&q, "read store", err)) < 0)
 		return r;
-	if (r > 0 && str_starts(query_col_text(&q, 0), id))
-		return err_set(err, -ENOTUNIQ,
-		    "several incidents begin with %.*s: %.*s and %.*s among them", STR_ARG(id),
-		    STR_ARG(buf_str(out)), STR_ARG(query_col_text(&q, 0)));
-	return 0;
+	struct str one = buf_str(out);
+	struct str other = r > 0 ? query_col_text(&q, 0) : STR("");
+
+	if (!str_starts(other, id))
+		return 0;
+	return err_set(err, -ENOTUNIQ,
+	    "several incidents begin with %.*s: %.*s and %.*s among them", STR_ARG(id),
+	    STR_ARG(one), STR_ARG(other));
 }
 
 int

@@ -1,4 +1,5 @@
 /* Sums over a span, from rollups and ledger: their first hour counts whole. */
+#include <assert.h>
 
 #include "store/private.h"
 
@@ -16,7 +17,7 @@ sum_outcomes(struct store *store, int64_t hour, struct store_totals *t, struct e
 {
 	AUTO(auto_query) struct query q = query_once(&store->db,
 	    "SELECT " COUNTS_AS ", " COUNTED ", kind, sum(count) FROM rollup "
-	    "WHERE hour >= ?1 AND kind IN (3, 4, 5) OR hour >= ?1 AND outcome = 4 "
+	    "WHERE hour >= ?1 AND (kind IN (3, 4, 5) OR outcome = 4) "
 	    "GROUP BY 1, 2, 3");
 	int r;
 

@@ -7,9 +7,12 @@
  *            until the callback returns.
  * Errors     Negative errno with a reason in *err that names the file: -ENOSPC
  *            disk full, -EROFS read-only, -EBUSY locked too long, -EUCLEAN
- *            damaged, -EPROTO written by a newer mailwarden, -EIO other. After
- *            a failed write the transaction is rolled back and nothing of it
- *            is kept; the caller may offer the same batch again.
+ *            damaged, -EPROTO written by a newer mailwarden, -EACCES, -EISDIR,
+ *            -ENOENT, -ENOMEM, -EIO other. After a failed write the transaction
+ *            is rolled back and nothing of it is kept: more writes give the same
+ *            errno until store_begin() or store_rollback(), so that no cursor
+ *            moves past lines that were lost; the caller may offer the same
+ *            batch again.
  * Threads    One at a time per handle; processes share the file.
  */
 #ifndef STORE_STORE_H
@@ -48,9 +51,11 @@ int store_cursor_set(struct store *store, struct str source, struct str cursor,
 
 /*
  * Takes one event in: a row for a message, an attempt or a notable event (reject,
- * dsn, limit, filter, warning, failed auth), none for the rest; and one count in
- * the hourly rollup (hour, host, mta, kind, direction, provider, outcome,
- * category). Rollups are gathered in memory and written by store_commit().
+ * dsn, limit, filter, warning, auth that has an outcome other than delivered), none
+ * for the rest; and event_weight() in the hourly rollup (hour, host, mta, kind,
+ * direction, provider, outcome, category). Rollups and messages in the making are
+ * gathered in memory and written by store_commit(). Only between store_begin() and
+ * that.
  */
 int store_add_event(struct store *store, const struct event *ev, struct err *err);
 
@@ -76,9 +81,12 @@ int store_forget_incident(struct store *store, struct str id, struct err *err);
 enum incident_filter {
 	INCIDENTS_OPEN,	  /* state open */
 	INCIDENTS_ALIVE,  /* pending, open, and resolved since since_us: what an engine needs */
-	INCIDENTS_RECENT, /* open, or last seen since since_us; newest first */
+	INCIDENTS_RECENT, /* open, or resolved and last seen since since_us; last seen first */
 };
-/* fn returning non-zero ends the walk; that value is returned. */
+/*
+ * fn returning non-zero ends the walk; that value is returned. This holds for all walks
+ * here. fn may read from the store; it writes only within a batch of the caller's.
+ */
 typedef int store_incident_fn(void *ctx, const struct incident *incident);
 int store_each_incident(struct store *store, enum incident_filter filter, int64_t since_us,
     store_incident_fn *fn, void *ctx, struct err *err);
@@ -88,12 +96,20 @@ int store_find_incident(struct store *store, struct str id, store_incident_fn *f
 
 /*
  * Recent outbound attempts, oldest first, at most `limit`: what the engine needs to
- * know again after a restart. Only host, queue_id, recipient, provider, outcome,
- * relay_name, direction, kind and time are set.
+ * know again after a restart. Looks no further back than 16 * limit attempts of any
+ * direction. Only host, queue_id, recipient, provider, outcome, relay_name, direction,
+ * kind and time are set.
  */
 typedef int store_event_fn(void *ctx, const struct event *ev);
 int store_each_recent_attempt(struct store *store, int64_t limit, store_event_fn *fn,
     void *ctx, struct err *err);
+/*
+ * What is known of a queue id, on any host, from since_us to until_us: messages as
+ * events of kind accepted, and attempts, in time order. Asks the index once for each
+ * hour of the span.
+ */
+int store_each_of_queue_id(struct store *store, struct str queue_id, int64_t since_us,
+    int64_t until_us, store_event_fn *fn, void *ctx, struct err *err);
 
 /* --- outbox: rows leave only when a channel took them (invariant 2) --- */
 
@@ -107,6 +123,7 @@ struct outbox_row {
 	struct str last_error; /* of the last try, empty: none */
 };
 
+/* A row whose id is known already, waiting or sent, is left as it is. */
 int store_outbox_add(struct store *store, const struct outbox_row *row, struct err *err);
 /* Takes back rows of that incident and notice that were never tried. */
 int store_outbox_withdraw(struct store *store, struct str incident, enum notice notice,
@@ -117,6 +134,7 @@ int store_each_outbox(struct store *store, int64_t now_us, store_outbox_fn *fn, 
     struct err *err);
 /* When the next row is due; -ENOENT if the outbox is empty. */
 int store_outbox_next_due(struct store *store, int64_t *due_us_out, struct err *err);
+/* Both: -ENOENT if no such row waits. Sent ones are kept for a while, and counted. */
 int store_outbox_sent(struct store *store, struct str id, int64_t now_us, struct err *err);
 int store_outbox_failed(struct store *store, struct str id, int64_t next_due_us,
     struct str error, struct err *err);
@@ -133,18 +151,23 @@ struct store_totals {
 };
 int store_get_totals(struct store *store, int64_t since_us, struct store_totals *out,
     struct err *err);
-/* Counts by provider in the span, largest first. */
+/* Counts by provider in the span, largest first: what store_totals.outcomes sums up.
+ * Without a provider it is "local" (final delivery here) or "other". */
 typedef int store_provider_fn(void *ctx, struct str provider,
     const int64_t outcomes[OUTCOME_COUNT]);
 int store_each_provider(struct store *store, int64_t since_us, store_provider_fn *fn,
     void *ctx, struct err *err);
-/* Sources with their last cursor's age and their ledger in the span. */
+/* Sources by name, when their cursor was set last (0: it has none), their ledger in the
+ * span. */
 typedef int store_source_fn(void *ctx, struct str source, int64_t cursor_at_us,
     const struct ledger_counts *counts);
 int store_each_source(struct store *store, int64_t since_us, store_source_fn *fn, void *ctx,
     struct err *err);
 
-/* Deletes what is older than the retention (design, section 8). */
+/*
+ * Deletes what is older than the retention (design, section 8), in small transactions
+ * of its own: not within a batch. Bounded; what is left waits for the next call.
+ */
 int store_expire(struct store *store, int64_t now_us, struct err *err);
 
 /* Free-form settings and marks (meta table), "" if absent. */

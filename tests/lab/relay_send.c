@@ -17,9 +17,10 @@ enum { MAX_RECIPIENTS = 16 };
 static int
 usage(void)
 {
-	fputs("usage: relay_send --url URL --from A --to A [--to A]... [--user U]\n"
-	      "           [--password-file F] [--credential NAME] [--ca-file F] [--helo H]\n"
-	      "           [--tls required|try|off] [--timeout SECONDS] <MESSAGE\n",
+	fputs(
+	    "usage: relay_send --url URL --from A --to A [--to A]... [--user U]\n"
+	    "           [--password-file F] [--credential NAME] [--ca-file F] [--helo H]\n"
+	    "           [--tls required|try|off] [--timeout SECONDS] <MESSAGE\n",
 	    stderr);
 	return 2;
 }
@@ -89,7 +90,8 @@ main(int argc, char **argv)
 	if (optind != argc || message.failed)
 		return usage();
 
-	enum send_result r = relay_send(&relay, sender, recipients, n, buf_str(&message), &err);
+	enum send_result r =
+	    relay_send(&relay, sender, recipients, n, buf_str(&message), &err);
 
 	printf("%s\n%s\n", results[r], err.text);
 	return 0;

@@ -79,8 +79,8 @@ static void
 assert_sound(struct str text)
 {
 	static const char *const known[] = { "Date", "From", "To", "Subject", "Message-ID",
-		"In-Reply-To", "References", "Auto-Submitted", "MIME-Version", "Content-Type",
-		"Content-Transfer-Encoding" };
+		"In-Reply-To", "References", "Auto-Submitted", "MIME-Version",
+		"Content-Type", "Content-Transfer-Encoding" };
 	struct str rest = text, header = header_of(text);
 
 	for (size_t i = 0; i < text.n; i++) {
@@ -116,21 +116,20 @@ test_whole(void **state)
 	struct mail mail = plain_mail(&to);
 
 	mail_render(&mail, &out);
-	assert_text(buf_str(&out),
-	    "Date: Sat, 21 Nov 2026 03:41:17 +0100\r\n"
-	    "From: Mail Warden <warden@mx1.example.org>\r\n"
-	    "To: ops@example.org\r\n"
-	    "Subject: [critical] mx1: trouble\r\n"
-	    "Message-ID: <0123456789ab-1@mx1.example.org>\r\n"
-	    "In-Reply-To: <0123456789ab@mx1.example.org>\r\n"
-	    "References: <0123456789ab@mx1.example.org>\r\n"
-	    "Auto-Submitted: auto-generated\r\n"
-	    "MIME-Version: 1.0\r\n"
-	    "Content-Type: text/plain; charset=utf-8\r\n"
-	    "Content-Transfer-Encoding: 7bit\r\n"
-	    "\r\n"
-	    "First line\r\n"
-	    "Second line\r\n");
+	assert_text(buf_str(&out), "Date: Sat, 21 Nov 2026 03:41:17 +0100\r\n"
+				   "From: Mail Warden <warden@mx1.example.org>\r\n"
+				   "To: ops@example.org\r\n"
+				   "Subject: [critical] mx1: trouble\r\n"
+				   "Message-ID: <0123456789ab-1@mx1.example.org>\r\n"
+				   "In-Reply-To: <0123456789ab@mx1.example.org>\r\n"
+				   "References: <0123456789ab@mx1.example.org>\r\n"
+				   "Auto-Submitted: auto-generated\r\n"
+				   "MIME-Version: 1.0\r\n"
+				   "Content-Type: text/plain; charset=utf-8\r\n"
+				   "Content-Transfer-Encoding: 7bit\r\n"
+				   "\r\n"
+				   "First line\r\n"
+				   "Second line\r\n");
 	assert_sound(buf_str(&out));
 }
 
@@ -163,14 +162,19 @@ test_subjects(void **state)
 		{ STR_INIT("plain"), "plain" },
 		{ STR_INIT("a\r\nBcc: victim@example.org"), "aBcc: victim@example.org" },
 		{ STR_INIT("a\nb\rc\0d\x1b[31me\x7f"), "abcd[31me" },
-		{ STR_INIT("a\xe2\x80\xae" "b\xc2\x85" "c\xe2\x80\xa8" "d"), "abcd" },
+		{ STR_INIT("a\xe2\x80\xae"
+			   "b\xc2\x85"
+			   "c\xe2\x80\xa8"
+			   "d"),
+		    "abcd" },
 		{ STR_INIT("bad \xff utf-8 \xc3"), "bad ? utf-8 ?" },
 		{ STR_INIT("caf\xc3\xa9 =_?"), "=?utf-8?q?caf=C3=A9_=3D=5F=3F?=" },
 		/* what looks encoded is not ours to pass on */
 		{ STR_INIT("=?utf-8?q?x?="), "=?utf-8?q?=3D=3Futf=2D8=3Fq=3Fx=3F=3D?=" },
 		{ STR_INIT("twelve words that make a subject which is longer than a line "
 			   "of mail should be"),
-		    "twelve words that make a subject which is longer than a line of mail\r\n"
+		    "twelve words that make a subject which is longer than a line of "
+		    "mail\r\n"
 		    " should be" },
 		{ STR_INIT(""), "" },
 	};
@@ -195,7 +199,8 @@ decode_words(struct str value, struct buf *out)
 		struct str line = str_trim(str_cut(&value, '\n'));
 
 		assert_true(line.n <= 75);
-		assert_true(str_starts(line, STR("=?utf-8?q?")) && str_ends(line, STR("?=")));
+		assert_true(
+		    str_starts(line, STR("=?utf-8?q?")) && str_ends(line, STR("?=")));
 		line = str_skip(line, 10);
 		line.n -= 2;
 		/* whole characters only: a word never begins with a continuation byte */
@@ -228,9 +233,9 @@ test_long_encoded(void **state)
 	struct mail mail = plain_mail(&to);
 
 	for (int i = 0; i < 40; i++)
-		buf_add(&text, i % 3 == 0 ? STR("\xe2\x82\xac") :
-			       i % 3 == 1 ? STR("a b") :
-					    STR("\xf0\x9f\x93\xac"));
+		buf_add(&text, i % 3 == 0   ? STR("\xe2\x82\xac")
+			       : i % 3 == 1 ? STR("a b")
+					    : STR("\xf0\x9f\x93\xac"));
 	mail.subject = buf_str(&text);
 	mail_render(&mail, &out);
 	assert_sound(buf_str(&out));
@@ -261,7 +266,8 @@ test_mailboxes(void **state)
 		{ STR_INIT("a@example.org"), "a@example.org" },
 		{ STR_INIT(" Ann Bee <a@example.org> "), "Ann Bee <a@example.org>" },
 		{ STR_INIT("<a@example.org>"), "a@example.org" },
-		{ STR_INIT("\"Bee, Ann\" <a@example.org>"), "\"Bee, Ann\" <a@example.org>" },
+		{ STR_INIT("\"Bee, Ann\" <a@example.org>"),
+		    "\"Bee, Ann\" <a@example.org>" },
 		{ STR_INIT("Bee, \"Ann\" <a@example.org>"),
 		    "\"Bee, \\\"Ann\\\"\" <a@example.org>" },
 		{ STR_INIT("J\xc3\xbcrg <j@example.org>"),
@@ -292,8 +298,8 @@ test_recipients(void **state)
 	(void)state;
 	AUTO(buf_done) struct buf out = { 0 };
 	AUTO(buf_done) struct buf huge = { 0 };
-	struct str to[] = { STR_INIT("a@example.org"), STR_INIT("J\xc3\xb6 <j@example.org>"),
-		{ NULL, 0 }, STR_INIT("") };
+	struct str to[] = { STR_INIT("a@example.org"),
+		STR_INIT("J\xc3\xb6 <j@example.org>"), { NULL, 0 }, STR_INIT("") };
 	struct mail mail = plain_mail(to);
 
 	for (int i = 0; i < 2000; i++)
@@ -349,7 +355,8 @@ test_bodies(void **state)
 		{ STR_INIT(""), "7bit", "" },
 		{ STR_INIT("no newline"), "7bit", "no newline\r\n" },
 		{ STR_INIT(".\n..\n"), "7bit", ".\r\n..\r\n" }, /* libcurl stuffs dots */
-		{ STR_INIT("caf\xc3\xa9 = 1\n"), "quoted-printable", "caf=C3=A9 =3D 1\r\n" },
+		{ STR_INIT("caf\xc3\xa9 = 1\n"), "quoted-printable",
+		    "caf=C3=A9 =3D 1\r\n" },
 		{ STR_INIT("cr\r\nnul\0.\n"), "quoted-printable", "cr=0D\r\nnul=00.\r\n" },
 		{ STR_INIT("\xc3\xa9 \n\t\n"), "quoted-printable", "=C3=A9=20\r\n=09\r\n" },
 	};
@@ -375,7 +382,7 @@ test_long_lines(void **state)
 	(void)state;
 	struct str to = STR("ops@example.org");
 
-	for (size_t n = 70; n < 1100; n += n > 160 && n < 990 ? 83 : 1) {
+	for (size_t n = 70; n<1100; n += n> 160 && n < 990 ? 83 : 1) {
 		AUTO(buf_done) struct buf body = { 0 };
 		AUTO(buf_done) struct buf out = { 0 };
 		AUTO(buf_done) struct buf back = { 0 };

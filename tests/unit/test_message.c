@@ -29,19 +29,21 @@ blocked(void)
 		.last_seen_us = opened_us + hour_us,
 		.count = 3,
 		.summary = STR("Microsoft (consumer) blocks our mail (S3140)"),
-		.advice = STR("The address is on Microsoft's own block list.\n"
-			      "Public lists do not show it.\n"
-			      "\n"
-			      "1. Ask for delisting in the portal below, and quote the whole "
-			      "refusal, with the address in brackets.\n"
-			      "2. Meanwhile send by a relay:\n"
-			      "    relayhost = [relay.example.org]:587\n"),
+		.advice =
+		    STR("The address is on Microsoft's own block list.\n"
+			"Public lists do not show it.\n"
+			"\n"
+			"1. Ask for delisting in the portal below, and quote the whole "
+			"refusal, with the address in brackets.\n"
+			"2. Meanwhile send by a relay:\n"
+			"    relayhost = [relay.example.org]:587\n"),
 		.url = STR("https://olcsupport.office.com/"),
 		.affected = STR("eur.olc.protection.outlook.com\n"
 				"nam.olc.protection.outlook.com"),
-		.samples = STR("sm-mta[2239]: 041FASMh002237: to=<ann@example.com>, stat=Service "
-			       "unavailable\n"
-			       "550 5.7.1 messages from [192.0.2.25] weren't sent (S3140)"),
+		.samples =
+		    STR("sm-mta[2239]: 041FASMh002237: to=<ann@example.com>, stat=Service "
+			"unavailable\n"
+			"550 5.7.1 messages from [192.0.2.25] weren't sent (S3140)"),
 	};
 }
 
@@ -120,7 +122,8 @@ test_opened(void **state)
 	    "Link: https://olcsupport.office.com/\n"
 	    "\n"
 	    "From the log:\n"
-	    "  sm-mta[2239]: 041FASMh002237: to=<ann@example.com>, stat=Service unavailable\n"
+	    "  sm-mta[2239]: 041FASMh002237: to=<ann@example.com>, stat=Service "
+	    "unavailable\n"
 	    "  550 5.7.1 messages from [192.0.2.25] weren't sent (S3140)\n"
 	    "\n"
 	    "Incident: 0f3a9c1b2d4e (rule provider-block)\n"
@@ -143,7 +146,8 @@ test_resolved(void **state)
 	message_render(&in, NOTICE_RESOLVED, &context, &subject, &body);
 	assert_text(buf_str(&subject),
 	    "[resolved] mx1: Microsoft (consumer) blocks our mail (S3140)");
-	assert_holds(buf_str(&body), "Resolved: Microsoft (consumer) blocks our mail (S3140)\n");
+	assert_holds(
+	    buf_str(&body), "Resolved: Microsoft (consumer) blocks our mail (S3140)\n");
 	assert_holds(buf_str(&body), "Resolved: Sat, 21 Nov 2026 18:41:17 +0100\n");
 	assert_holds(buf_str(&body), "Lasted: 15 hours\n");
 	assert_holds(buf_str(&body), "Seen: 1 time\n");
@@ -177,8 +181,9 @@ test_escalated_and_test(void **state)
 
 	message_render(&in, NOTICE_ESCALATED, &context, &subject, &body);
 	assert_true(str_starts(buf_str(&subject), STR("[critical] mx1: ")));
-	assert_true(str_starts(buf_str(&body), STR("Graver, or better known, than told before: "
-						   "Microsoft")));
+	assert_true(
+	    str_starts(buf_str(&body), STR("Graver, or better known, than told before: "
+					   "Microsoft")));
 	buf_clear(&subject);
 	buf_clear(&body);
 	message_render(NULL, NOTICE_TEST, &context, &subject, &body);
@@ -203,13 +208,12 @@ test_hardly_anything_known(void **state)
 
 	message_render(&in, NOTICE_OPENED, &context, &subject, &body);
 	assert_text(buf_str(&subject), "[alert] mx1: some-rule");
-	assert_text(buf_str(&body),
-	    "some-rule\n"
-	    "\n"
-	    "\n"
-	    "Incident: 0f3a9c1b2d4e (rule some-rule)\n"
-	    "More: mailwarden incidents\n"
-	    "Told by: mailwarden 0.1.0 on mx1\n");
+	assert_text(buf_str(&body), "some-rule\n"
+				    "\n"
+				    "\n"
+				    "Incident: 0f3a9c1b2d4e (rule some-rule)\n"
+				    "More: mailwarden incidents\n"
+				    "Told by: mailwarden 0.1.0 on mx1\n");
 }
 
 static void
@@ -225,13 +229,18 @@ test_shown(void **state)
 		{ STR_INIT("nul\0, tab\t, cr\r, lf\n, del\x7f"),
 		    "nul\\x00, tab\\x09, cr\\x0d, lf\\x0a, del\\x7f" },
 		{ STR_INIT("\x1b]0;title\x07"), "\\x1b]0;title\\x07" },
-		{ STR_INIT("a\xc2\x9b" "1mb"), "a\\u009b1mb" }, /* C1: an 8-bit CSI */
-		{ STR_INIT("\xe2\x80\xae" "cod.exe\xe2\x80\xac"), "\\u202ecod.exe\\u202c" },
+		{ STR_INIT("a\xc2\x9b"
+			   "1mb"),
+		    "a\\u009b1mb" }, /* C1: an 8-bit CSI */
+		{ STR_INIT("\xe2\x80\xae"
+			   "cod.exe\xe2\x80\xac"),
+		    "\\u202ecod.exe\\u202c" },
 		{ STR_INIT("\xe2\x81\xa6x\xe2\x81\xa9"), "\\u2066x\\u2069" },
 		{ STR_INIT("\xe2\x80\xa8\xef\xbb\xbf"), "\\u2028\\ufeff" },
 		{ STR_INIT("\xf3\xa0\x81\x81"), "\\ue0041" },
 		{ STR_INIT("\xff\xc0\xaf\xed\xa0\x80"), "\\xff\\xc0\\xaf\\xed\\xa0\\x80" },
-		{ STR_INIT("\xf4\x90\x80\x80\xe0\x80\xaf"), "\\xf4\\x90\\x80\\x80\\xe0\\x80\\xaf" },
+		{ STR_INIT("\xf4\x90\x80\x80\xe0\x80\xaf"),
+		    "\\xf4\\x90\\x80\\x80\\xe0\\x80\\xaf" },
 		{ STR_INIT("cut \xe2\x82"), "cut \\xe2\\x82" },
 	};
 
@@ -255,8 +264,12 @@ test_cut(void **state)
 	} cases[] = {
 		{ STR_INIT("1234567890"), 10, "1234567890" },
 		{ STR_INIT("12345678901"), 10, "1234567..." },
-		{ STR_INIT("123456\xe2\x82\xac" "90"), 10, "123456..." },
-		{ STR_INIT("12345\0" "7890"), 10, "12345..." },
+		{ STR_INIT("123456\xe2\x82\xac"
+			   "90"),
+		    10, "123456..." },
+		{ STR_INIT("12345\0"
+			   "7890"),
+		    10, "12345..." },
 		{ STR_INIT("\1\2\3"), 12, "\\x01\\x02\\x03" },
 		{ STR_INIT(""), 10, "" },
 	};

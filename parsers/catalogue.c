@@ -1,0 +1,363 @@
+#include "parsers/catalogue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "parsers/catalogue_impl.h"
+
+/* What is known about one refusal while it is explained. */
+struct inquiry {
+	const struct catalogue *cat;
+	const struct catalogue_question *q;
+	struct str words; /* of the remote side, nested and whole; n 0: hidden */
+	struct str inner; /* innermost, without code and status */
+	struct str host;
+	struct str provider;
+	uint32_t smtp_code;
+	status_number status;
+	bool permanent, transient;
+	const struct code *best;
+	uint64_t best_weight;
+};
+
+/* Classes of rows, from weak to strong (facts, "Matching advice" 3). Suspicions stand
+ * between CLASS_WEAK_WORD and CLASS_STATUS_AT_RELAY. */
+enum match_class {
+	CLASS_NONE,
+	CLASS_SMTP_CODE,
+	CLASS_STATUS,
+	CLASS_WEAK_WORD,
+	CLASS_STATUS_AT_RELAY,
+	CLASS_WORDS,
+	CLASS_WORDS_AT_RELAY,
+	CLASS_CODE,
+	CLASS_CODE_AT_RELAY,
+	CLASS_FIRST,
+};
+
+static struct str
+trim_host(struct str name)
+{
+	name = str_trim(name);
+	while (name.n > 0 && name.p[name.n - 1] == '.')
+		name.n--;
+	return name.n > CATALOGUE_MAX_HOST ? str_skip(name, name.n - CATALOGUE_MAX_HOST) : name;
+}
+
+struct str
+catalogue_provider_of_host(const struct catalogue *cat, struct str name)
+{
+	struct str host = trim_host(name);
+	ptrdiff_t cut = str_find(host, STR("..."));
+	uint32_t i;
+
+	if (cut > 0) {
+		struct str tail = str_skip(host, (size_t)cut + 3);
+
+		if (names_find_cut(&cat->hosts, str_head(host, (size_t)cut), tail, &i))
+			return cat->providers[i].id;
+	} else if (names_find_suffix(&cat->hosts, host, &i)) {
+		return cat->providers[i].id;
+	}
+	return (struct str){ NULL, 0 };
+}
+
+struct str
+catalogue_provider_of_domain(const struct catalogue *cat, struct str domain)
+{
+	uint32_t i;
+
+	if (names_find(&cat->domains, trim_host(domain), &i))
+		return cat->providers[i].id;
+	return (struct str){ NULL, 0 };
+}
+
+struct str
+catalogue_provider_name(const struct catalogue *cat, struct str id)
+{
+	uint32_t i;
+
+	return names_find(&cat->provider_ids, id, &i) ? cat->providers[i].name : id;
+}
+
+struct str
+catalogue_provider_short(const struct catalogue *cat, struct str id)
+{
+	uint32_t i;
+
+	return names_find(&cat->provider_ids, id, &i) ? cat->providers[i].brief : id;
+}
+
+const struct catalogue_code *
+catalogue_code(const struct catalogue *cat, struct str id)
+{
+	uint32_t i;
+
+	if (names_find(&cat->code_ids, id, &i))
+		return &cat->codes[i].row;
+	if (names_find(&cat->suspicion_ids, id, &i))
+		return &cat->suspicions[i].row;
+	return NULL;
+}
+
+size_t
+catalogue_code_count(const struct catalogue *cat)
+{
+	return cat->ncodes;
+}
+
+static bool
+is_in_ranges(const struct status_range *ranges, size_t n, status_number status)
+{
+	for (size_t i = 0; i < n; i++)
+		if (status >= ranges[i].from && status <= ranges[i].to)
+			return true;
+	return false;
+}
+
+/* Is host one of these, or below one of these (".google.com")? */
+static bool
+is_host_among(struct str host, const struct strs *relays)
+{
+	for (size_t i = 0; i < relays->n; i++) {
+		struct str suffix = relays->p[i];
+
+		if (suffix.n > 0 && suffix.p[0] == '.')
+			suffix = str_skip(suffix, 1);
+		if (str_ends_nocase(host, suffix) &&
+		    (host.n == suffix.n || host.p[host.n - suffix.n - 1] == '.'))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_at_relay(const struct inquiry *in, const struct code *code)
+{
+	return (in->provider.n > 0 && str_eq(in->provider, code->row.provider)) ||
+	    (in->host.n > 0 && is_host_among(in->host, &code->relays));
+}
+
+static bool
+fits_reply(const struct inquiry *in, enum catalogue_temporary temporary)
+{
+	switch (temporary) {
+	case TEMPORARY_YES: return !in->permanent;
+	case TEMPORARY_NO: return !in->transient;
+	default: return true;
+	}
+}
+
+static void
+consider(struct inquiry *in, const struct code *code, enum match_class class, size_t length)
+{
+	uint64_t weight = (uint64_t)class << 32;
+
+	weight |= (uint64_t)fits_reply(in, code->row.temporary) << 31;
+	weight |= (uint64_t)length << 1;
+	weight |= is_in_ranges(code->status, code->nstatus, in->status);
+	if (weight > in->best_weight) {
+		in->best_weight = weight;
+		in->best = code;
+	}
+}
+
+static void
+found_token(void *ctx, const struct token *token)
+{
+	struct inquiry *in = ctx;
+	const struct code *code = &in->cat->codes[token->code];
+	bool here = is_at_relay(in, code);
+	enum match_class class = here ? CLASS_WORDS_AT_RELAY : CLASS_WORDS;
+
+	if (code->rank == RANK_FIRST)
+		class = CLASS_FIRST;
+	else if (code->rank == RANK_LAST)
+		class = CLASS_WEAK_WORD;
+	else if (code->is_code)
+		class = here ? CLASS_CODE_AT_RELAY : CLASS_CODE;
+	consider(in, code, class, token->n);
+}
+
+/* Rows without a token are told by their status, or by the SMTP code alone. */
+static void
+consider_bare(struct inquiry *in)
+{
+	for (size_t i = 0; i < in->cat->nbare; i++) {
+		const struct code *code = &in->cat->codes[in->cat->bare[i]];
+		bool anywhere = code->relays.n == 0;
+
+		if (code->nstatus > 0) {
+			if (!is_in_ranges(code->status, code->nstatus, in->status))
+				continue;
+			if (anywhere)
+				/* one status says more than a range of them */
+				consider(in, code, CLASS_STATUS,
+				    code->status[0].from == code->status[0].to);
+			else if (is_at_relay(in, code))
+				consider(in, code, CLASS_STATUS_AT_RELAY, 0);
+		} else if (code->smtp_code != 0 && code->smtp_code == in->smtp_code &&
+		    (anywhere || is_at_relay(in, code))) {
+			consider(in, code, CLASS_SMTP_CODE, anywhere ? 0 : 1);
+		}
+	}
+}
+
+static bool
+is_among_nocase(struct str s, const struct strs *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (str_eq_nocase(s, list->p[i]))
+			return true;
+	return false;
+}
+
+static bool
+is_phrase_of(const struct inquiry *in, const struct suspicion *row)
+{
+	for (size_t i = 0; i < row->begins.n; i++)
+		if (str_eq_nocase(str_head(in->inner, row->begins.p[i].n), row->begins.p[i]))
+			return true;
+	for (size_t i = 0; i < row->contains.n; i++)
+		if (str_find_nocase(in->inner, row->contains.p[i]) >= 0)
+			return true;
+	return row->begins.n == 0 && row->contains.n == 0;
+}
+
+static bool
+is_suspicion(const struct inquiry *in, const struct suspicion *row)
+{
+	if (row->nstatus > 0 && !is_in_ranges(row->status, row->nstatus, in->status))
+		return false;
+	if (row->providers.n > 0 && !is_among_nocase(in->provider, &row->providers))
+		return false;
+	if (row->smtp_code != 0 && row->smtp_code != in->smtp_code)
+		return false;
+	if (row->hidden && in->words.n > 0)
+		return false;
+	if (row->text.n > 0 && !is_among_nocase(str_trim(in->q->text), &row->text))
+		return false;
+	return is_phrase_of(in, row);
+}
+
+static const struct suspicion *
+find_suspicion(const struct inquiry *in)
+{
+	for (size_t i = 0; i < in->cat->nsuspicions; i++)
+		if (is_suspicion(in, &in->cat->suspicions[i]))
+			return &in->cat->suspicions[i];
+	return NULL;
+}
+
+/* Finds the rows whose token stands in the words; the whole reply only if its
+ * innermost part says nothing. */
+static void
+search_words(struct inquiry *in)
+{
+	struct scratch scratch;
+	struct str inner = reply_innermost(in->words);
+
+	scratch_fill(&scratch, inner);
+	tokens_search(&in->cat->tokens, &scratch, found_token, in);
+	if (in->best_weight >> 32 <= CLASS_WEAK_WORD && inner.p != in->words.p) {
+		scratch_fill(&scratch, in->words);
+		tokens_search(&in->cat->tokens, &scratch, found_token, in);
+	}
+}
+
+static void
+begin(struct inquiry *in)
+{
+	const struct catalogue_question *q = in->q;
+	struct str reply = str_trim(str_head(q->reply, CATALOGUE_MAX_REPLY));
+
+	if (reply.n == 0 && !is_among_nocase(str_trim(q->text), &in->cat->hidden))
+		reply = str_trim(str_head(q->text, CATALOGUE_MAX_REPLY));
+	in->words = reply;
+	in->host = trim_host(q->relay_name);
+	in->provider = q->provider;
+	if (in->provider.n == 0 && in->host.n > 0)
+		in->provider = catalogue_provider_of_host(in->cat, in->host);
+	in->smtp_code = q->smtp_code > 0 && q->smtp_code < 1000 ? (uint32_t)q->smtp_code : 0;
+	(void)status_read(q->status, &in->status);
+	in->inner = reply_head(reply_innermost(reply), &in->smtp_code, &in->status);
+
+	uint32_t class = in->smtp_code != 0 ? in->smtp_code / 100 : in->status >> 20;
+
+	if (class == 0 && q->outcome == OUTCOME_DEFERRED)
+		class = 4;
+	else if (class == 0 && q->outcome != OUTCOME_UNKNOWN)
+		class = 5;
+	in->permanent = class == 5;
+	in->transient = class == 4;
+}
+
+static void
+fill_answer(const struct inquiry *in, const struct catalogue_code *row,
+    struct catalogue_answer *a)
+{
+	uint32_t i;
+
+	a->category = row->category;
+	a->code_id = row->id;
+	a->meaning = row->meaning;
+	a->remedy = row->remedy;
+	a->url = row->url;
+	a->severity = row->severity;
+	a->temporary = row->temporary;
+	if (a->provider.n == 0 && names_find(&in->cat->provider_ids, row->provider, &i) &&
+	    in->cat->providers[i].has_hosts)
+		a->provider = in->cat->providers[i].id;
+}
+
+static enum catalogue_confidence
+confidence_of(enum match_class class)
+{
+	if (class >= CLASS_WORDS_AT_RELAY)
+		return CONFIDENCE_HIGH;
+	return class >= CLASS_STATUS_AT_RELAY ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
+}
+
+bool
+catalogue_explain(const struct catalogue *cat, const struct catalogue_question *q,
+    struct catalogue_answer *answer)
+{
+	struct inquiry in = { .cat = cat, .q = q };
+	const struct suspicion *suspicion = NULL;
+
+	begin(&in);
+	*answer = (struct catalogue_answer){ .provider = in.provider };
+	if (in.words.n > 0)
+		search_words(&in);
+	if (in.best_weight >> 32 <= CLASS_WEAK_WORD)
+		consider_bare(&in);
+	if (in.best_weight >> 32 <= CLASS_WEAK_WORD)
+		suspicion = find_suspicion(&in);
+
+	if (suspicion != NULL) {
+		fill_answer(&in, &suspicion->row, answer);
+		answer->suspected = suspicion->suspected;
+		answer->confidence =
+		    suspicion->suspected ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
+	} else if (in.best != NULL) {
+		fill_answer(&in, &in.best->row, answer);
+		answer->confidence = confidence_of((enum match_class)(in.best_weight >> 32));
+	}
+	return answer->category.n > 0;
+}
+
+const char *
+catalogue_confidence_name(enum catalogue_confidence c)
+{
+	static const char *const names[] = { "none", "low", "medium", "high" };
+
+	return names[c];
+}
+
+const char *
+catalogue_temporary_name(enum catalogue_temporary t)
+{
+	static const char *const names[] = { "", "no", "yes", "either" };
+
+	return names[t];
+}
