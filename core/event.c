@@ -157,7 +157,11 @@ event_set(struct event *ev, enum event_field f, struct str logged)
 		if (!str_to_int(logged, &num))
 			return false;
 		break;
-	case EVT_BOOL: num = str_eq(logged, STR("yes")); break;
+	case EVT_BOOL:
+		num = str_eq(logged, STR("yes")) || str_eq(logged, STR("true"));
+		if (num == 0 && !str_eq(logged, STR("no")) && !str_eq(logged, STR("false")))
+			return false;
+		break;
 	case EVT_SECONDS:
 		if (!parse_delay(logged, &num))
 			return false;

@@ -4,12 +4,11 @@
 #include "notify/plain.h"
 
 enum {
-	FOLD_COLUMNS = 78, /* RFC 5322, 2.1.1: should be no more */
-	ENCODED_LINE = 76, /* RFC 2047, 2: a line that holds an encoded-word */
-	ENCODED_WORD = 75, /* RFC 2047, 2 */
-	QP_LINE = 76,      /* RFC 2045, 6.7 (5) */
-	LONGEST_PLAIN =
-	    60, /* a longer word in a header is encoded, so that it can be split */
+	FOLD_COLUMNS = 78,  /* RFC 5322, 2.1.1: should be no more */
+	ENCODED_LINE = 76,  /* RFC 2047, 2: a line that holds an encoded-word */
+	ENCODED_WORD = 75,  /* RFC 2047, 2 */
+	QP_LINE = 76,       /* RFC 2045, 6.7 (5) */
+	LONGEST_PLAIN = 60, /* of a header's words; a longer one is encoded, to be split */
 };
 
 #define WORD_BEGIN STR("=?utf-8?q?")

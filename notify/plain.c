@@ -31,8 +31,10 @@ plain_is_hidden(uint32_t code)
 	static const struct {
 		uint32_t first, last;
 	} ranges[] = {
-		{ 0x00, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, /* soft hyphen */
-		{ 0x61c, 0x61c },                               /* Arabic letter mark */
+		{ 0x00, 0x1f },       /* C0 controls */
+		{ 0x7f, 0x9f },       /* DEL, C1 controls */
+		{ 0xad, 0xad },       /* soft hyphen */
+		{ 0x61c, 0x61c },     /* Arabic letter mark */
 		{ 0x200b, 0x200f },   /* zero width, direction marks */
 		{ 0x2028, 0x202e },   /* separators, embeddings, overrides */
 		{ 0x2060, 0x206f },   /* word joiner, isolates, deprecated controls */

@@ -343,6 +343,26 @@ explain_timeout(const struct session *s, struct buf *out)
 	}
 }
 
+/* The connection ended between two replies, or libcurl gave up on it. */
+static void
+explain_loss(const struct session *s, CURLcode code, struct buf *out)
+{
+	if (s->dialogue.phase == DIALOGUE_DATA && s->dialogue.code == 354)
+		buf_add(out, STR("the connection was lost before the relay confirmed the "
+				 "message; it may have taken it"));
+	else
+		buf_addf(out, "the connection was lost at %s",
+		    dialogue_phase_name(s->dialogue.phase));
+	/* libcurl's text for these names an errno that has nothing to do with it. */
+	if (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+	    code == CURLE_GOT_NOTHING)
+		return;
+	buf_add(out, STR(" ("));
+	plain_add_cut(out, str_of(s->why[0] != '\0' ? s->why : curl_easy_strerror(code)),
+	    DIALOGUE_REPLY_BYTES);
+	buf_add(out, STR(")"));
+}
+
 /* Why there is no reply to quote. */
 static void
 explain_failure(const struct session *s, CURLcode code, struct buf *out)
@@ -372,19 +392,7 @@ explain_failure(const struct session *s, CURLcode code, struct buf *out)
 	case CURLE_SSL_CIPHER:
 	case CURLE_SSL_ISSUER_ERROR: explain_tls(s, out); break;
 	case CURLE_OUT_OF_MEMORY: buf_add(out, STR("out of memory")); break;
-	default:
-		if (s->dialogue.phase == DIALOGUE_DATA && s->dialogue.code == 354)
-			buf_add(
-			    out, STR("the connection was lost before the relay confirmed "
-				     "the message; it may have taken it"));
-		else
-			buf_addf(out, "the connection was lost at %s",
-			    dialogue_phase_name(s->dialogue.phase));
-		buf_add(out, STR(" ("));
-		plain_add_cut(out,
-		    str_of(s->why[0] != '\0' ? s->why : curl_easy_strerror(code)),
-		    DIALOGUE_REPLY_BYTES);
-		buf_add(out, STR(")"));
+	default: explain_loss(s, code, out);
 	}
 }
 

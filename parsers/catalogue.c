@@ -1,8 +1,5 @@
 #include "parsers/catalogue.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "parsers/catalogue_impl.h"
 
 /* What is known about one refusal while it is explained. */

@@ -2,8 +2,8 @@
  * catalogue_impl - what the files of the catalogue module share
  *
  * catalogue_load.c fills it, catalogue_names.c finds hosts, domains and ids,
- * catalogue_match.c finds tokens in replies, catalogue.c weighs and answers. Text
- * points into the YAML trees, but for what stands lower-cased in `tokens`.
+ * catalogue_match.c finds tokens in replies, catalogue.c weighs and answers. All
+ * text is a copy in the catalogue's own chunks.
  */
 #ifndef PARSERS_CATALOGUE_IMPL_H
 #define PARSERS_CATALOGUE_IMPL_H
@@ -12,7 +12,7 @@
 #include "parsers/catalogue.h"
 
 enum {
-	CATALOGUE_MAX_ROWS = 20000, /* of each kind */
+	MIN_TOKEN = 3, /* bytes that are no blanks */
 	MAX_TOKEN = 120,
 	SQUEEZE_FROM = 12, /* tokens this long also match with blanks left out */
 	TOKEN_BUCKETS = 2048,
@@ -45,6 +45,9 @@ typedef uint32_t status_number;
 struct status_range {
 	status_number from, to;
 };
+
+/* Memory that lives as long as the catalogue; NULL without any. */
+void *catalogue_take(struct catalogue *cat, size_t bytes);
 
 /* Bytes used by the status at the beginning of s, 0 if it is none. */
 size_t status_read(struct str s, status_number *out);
@@ -85,7 +88,7 @@ struct suspicion {
 
 struct provider {
 	struct str id, name, brief;
-	bool has_hosts;
+	bool has_hosts; /* else a list or a program: never whose relay it is */
 	struct strs mx, domains;
 };
 
@@ -103,13 +106,13 @@ struct tokens {
 };
 
 struct catalogue {
-	struct yaml **trees;
-	size_t ntrees;
+	struct chunk *chunks;
 	struct provider *providers;
 	struct code *codes;
 	struct suspicion *suspicions;
 	size_t nproviders, ncodes, nsuspicions;
-	struct names provider_ids, code_ids, suspicion_ids, hosts, domains;
+	struct names provider_ids, code_ids, suspicion_ids;
+	struct names hosts, domains; /* to an index of providers */
 	struct strs hidden; /* words that stand in place of the reply */
 	struct tokens tokens;
 	uint32_t *bare; /* codes without a token */

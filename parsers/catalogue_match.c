@@ -179,7 +179,7 @@ token_make(struct str text, uint32_t code, struct token *out)
 		if (c != ' ')
 			out->squeezed[out->squeezed_n++] = c;
 	}
-	return out->squeezed_n >= 3;
+	return out->squeezed_n >= MIN_TOKEN;
 }
 
 static int

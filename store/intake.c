@@ -129,8 +129,8 @@ add_row(struct store *store, const struct event *ev, const struct numbers *n, st
 		return messages_take(&store->messages, &store->db, &m, err);
 	}
 	case KIND_REMOVED:
-		messages_removed(&store->messages, n->host, event_text(ev, EVF_queue_id));
-		return 0;
+		return messages_removed(&store->messages, &store->db, n->host,
+		    event_text(ev, EVF_queue_id), err);
 	case KIND_AUTH:
 		if (event_num(ev, EVF_outcome) <= OUTCOME_DELIVERED)
 			return 0;

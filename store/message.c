@@ -290,15 +290,23 @@ messages_take(struct messages *messages, struct db *db, const struct message *m,
 	return begin_part(part, key, m) ? 0 : write_row(messages, db, m, err);
 }
 
-void
-messages_removed(struct messages *messages, uint32_t host, struct str queue_id)
+int
+messages_removed(struct messages *messages, struct db *db, uint32_t host,
+    struct str queue_id, struct err *err)
 {
 	uint64_t key = memory_key(host, str_head(queue_id, STORE_TEXT_BYTES));
 	struct message_seen *set = seen_set(messages, key);
 
+	if (!messages->warm) {
+		int r = warm_up(messages, db, err);
+
+		if (r < 0)
+			return r;
+	}
 	for (int i = 0; i < MESSAGE_WAYS; i++)
 		if (set[i].key == key)
 			set[i] = (struct message_seen){ 0 };
+	return 0;
 }
 
 int

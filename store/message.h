@@ -70,7 +70,8 @@ struct message message_of_event(const struct event *ev, uint32_t host, uint32_t 
 int messages_take(struct messages *messages, struct db *db, const struct message *message,
     struct err *err);
 /* It left the queue: its id may be given to another. */
-void messages_removed(struct messages *messages, uint32_t host, struct str queue_id);
+int messages_removed(struct messages *messages, struct db *db, uint32_t host,
+    struct str queue_id, struct err *err);
 /* Before a commit: writes what is still in the making. */
 int messages_flush(struct messages *messages, struct db *db, struct err *err);
 /* After a rollback: forgets everything, the file tells it again. */

@@ -1,0 +1,305 @@
+#include "parsers/catalogue_rows.h"
+
+#include <string.h>
+
+static const char *const categories[] = { "ip-blocklisted", "domain-blocklisted",
+	"reputation", "rate-limited", "greylisted", "content-spam", "policy",
+	"sender-rejected", "authentication-spf", "authentication-dkim",
+	"authentication-dmarc", "no-ptr", "tls-required", "relay-denied",
+	"mailbox-unknown", "mailbox-disabled", "mailbox-full", "message-too-large",
+	"routing", "protocol", "remote-temporary", NULL };
+static const char *const severities[] = { "info", "warning", "critical", NULL };
+static const char *const temporaries[] = { "no", "yes", "either", NULL };
+static const char *const ranks[] = { "normal", "first", "last", NULL };
+
+static struct str
+keep(struct row_reader *r, struct str text)
+{
+	char *copy = catalogue_take(r->cat, text.n + 1);
+
+	if (copy == NULL) {
+		r->no_memory = true;
+		return (struct str){ NULL, 0 };
+	}
+	if (text.n > 0)
+		memcpy(copy, text.p, text.n);
+	copy[text.n] = '\0';
+	return (struct str){ copy, text.n };
+}
+
+static struct str
+read_text(struct row_reader *r, const struct ynode *map, const char *key)
+{
+	struct str text = ynode_text(map, key, (struct str){ NULL, 0 }, r->diags);
+
+	return text.p == NULL ? text : keep(r, text);
+}
+
+static int
+find_word(struct str word, const char *const *allowed)
+{
+	for (int i = 0; allowed[i] != NULL; i++)
+		if (str_eq(word, str_of(allowed[i])))
+			return i;
+	return -1;
+}
+
+/* The index of the key's value in `allowed`; fallback if it is absent. */
+static int
+read_choice(struct row_reader *r, const struct ynode *map, const char *key,
+    const char *const *allowed, int fallback)
+{
+	const struct ynode *node = ynode_get(map, key);
+
+	if (node == NULL)
+		return fallback;
+	struct str word = ynode_text(map, key, (struct str){ NULL, 0 }, r->diags);
+	int i = find_word(word, allowed);
+
+	if (i >= 0 || word.p == NULL)
+		return i < 0 ? fallback : i;
+	const char *near = nearest_word(word, allowed);
+
+	diag_add(r->diags, node->at, "unknown %s '%.*s'%s%s%s", key, STR_ARG(word),
+	    near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return fallback;
+}
+
+struct strs
+read_words(struct row_reader *r, const struct ynode *map, const char *key)
+{
+	const struct ynode *list = ynode_get(map, key);
+	struct strs out = { NULL, 0 };
+
+	if (list == NULL || !ynode_is(list, YNODE_LIST, "a list of words", r->diags))
+		return out;
+	out.p = catalogue_take(r->cat, (list->n + 1) * sizeof *out.p);
+	if (out.p == NULL) {
+		r->no_memory = true;
+		return out;
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		const struct ynode *node = &list->values[i];
+
+		if (!ynode_is(node, YNODE_SCALAR, "a word", r->diags))
+			continue;
+		if (node->text.n == 0)
+			diag_add(r->diags, node->at, "an empty word");
+		else
+			out.p[out.n++] = keep(r, node->text);
+	}
+	return out;
+}
+
+/* "5.7.1" or "5.7.606-5.7.649". */
+static bool
+parse_range(struct str text, struct status_range *out)
+{
+	struct str to = text, from = str_cut(&to, '-');
+
+	if (str_find_char(text, '-') < 0)
+		to = from;
+	return status_read(from, &out->from) == from.n && from.n > 0 &&
+	    status_read(to, &out->to) == to.n && to.n > 0 && out->from <= out->to;
+}
+
+static size_t
+read_ranges(struct row_reader *r, const struct ynode *map, struct status_range **out)
+{
+	const struct ynode *list = ynode_get(map, "status");
+	size_t n = 0;
+
+	if (list == NULL || !ynode_is(list, YNODE_LIST, "a list of status codes", r->diags))
+		return 0;
+	*out = catalogue_take(r->cat, (list->n + 1) * sizeof **out);
+	if (*out == NULL) {
+		r->no_memory = true;
+		return 0;
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		const struct ynode *node = &list->values[i];
+
+		if (!ynode_is(node, YNODE_SCALAR, "a status code", r->diags))
+			continue;
+		if (parse_range(node->text, &(*out)[n]))
+			n++;
+		else
+			diag_add(r->diags, node->at, "'%.*s' is no status code such as 5.7.1 or "
+			    "5.7.606-5.7.649", STR_ARG(node->text));
+	}
+	return n;
+}
+
+/* Checks that the row is a map with known keys and an id. */
+static struct str
+begin_row(struct row_reader *r, const struct ynode *map, const char *const *keys,
+    const char *what)
+{
+	struct str none = { NULL, 0 };
+
+	if (!ynode_is(map, YNODE_MAP, what, r->diags))
+		return none;
+	(void)ynode_check_keys(map, keys, r->diags); /* faults are counted in diags */
+	struct str id = read_text(r, map, "id");
+
+	if (id.n == 0)
+		diag_add(r->diags, map->at, "%s needs an id", what);
+	return id;
+}
+
+bool
+read_provider(struct row_reader *r, const struct ynode *map, struct provider *out)
+{
+	static const char *const keys[] = { "id", "name", "short", "mx", "domains", NULL };
+	size_t before = r->diags->errors;
+
+	*out = (struct provider){ .id = begin_row(r, map, keys, "a provider") };
+	if (map->type != YNODE_MAP)
+		return false;
+	out->name = read_text(r, map, "name");
+	out->brief = read_text(r, map, "short");
+	if (out->name.n == 0)
+		out->name = out->id;
+	if (out->brief.n == 0)
+		out->brief = out->name;
+	out->mx = read_words(r, map, "mx");
+	out->domains = read_words(r, map, "domains");
+	out->has_hosts = out->mx.n > 0 || out->domains.n > 0;
+	return r->diags->errors == before && !r->no_memory;
+}
+
+static void
+check_provider(struct row_reader *r, const struct ynode *at, struct str id)
+{
+	uint32_t i;
+
+	if (id.n > 0 && !str_eq(id, STR("generic")) && !str_eq(id, STR("iana")) &&
+	    !names_find(&r->cat->provider_ids, id, &i))
+		diag_add(r->diags, at->at, "unknown provider '%.*s'", STR_ARG(id));
+}
+
+static enum catalogue_temporary
+read_temporary(struct row_reader *r, const struct ynode *map, enum catalogue_temporary other)
+{
+	return (enum catalogue_temporary)(read_choice(r, map, "temporary", temporaries,
+	    (int)other - 1) + 1);
+}
+
+/* The part that tells what the refusal means; what is absent stays as in *row. */
+static void
+read_answer(struct row_reader *r, const struct ynode *map, struct catalogue_code *row)
+{
+	int i = read_choice(r, map, "category", categories, -1);
+
+	if (i >= 0)
+		row->category = str_of(categories[i]);
+	i = read_choice(r, map, "severity", severities, -1);
+	if (i >= 0)
+		row->severity = str_of(severities[i]);
+	row->temporary = read_temporary(r, map, row->temporary);
+	if (ynode_get(map, "meaning") != NULL)
+		row->meaning = read_text(r, map, "meaning");
+	if (ynode_get(map, "remedy") != NULL)
+		row->remedy = read_text(r, map, "remedy");
+	if (ynode_get(map, "url") != NULL)
+		row->url = read_text(r, map, "url");
+	if (row->category.n == 0 && ynode_get(map, "category") == NULL)
+		diag_add(r->diags, map->at, "'%.*s' needs a category", STR_ARG(row->id));
+}
+
+/* "A digit, a bracket, / or #, a dot inside, or all upper case" (facts, "Matching
+ * advice" 3): a code; anything else is words. */
+static bool
+is_code_like(struct str token)
+{
+	bool upper = true, letter = false;
+
+	for (size_t i = 0; i < token.n; i++) {
+		char c = token.p[i];
+
+		if (is_digit(c) || (c != '\0' && strchr("[](){}/#", c) != NULL))
+			return true;
+		if (c == '.' && i > 0 && i + 1 < token.n && is_alnum(token.p[i - 1]) &&
+		    is_alnum(token.p[i + 1]))
+			return true;
+		letter = letter || is_alnum(c);
+		upper = upper && !(c >= 'a' && c <= 'z');
+	}
+	return upper && letter;
+}
+
+static void
+check_token(struct row_reader *r, const struct ynode *map, struct str token)
+{
+	size_t solid = 0;
+
+	for (size_t i = 0; i < token.n; i++)
+		solid += token.p[i] != ' ';
+	if (token.n > 0 && (solid < MIN_TOKEN || token.n > MAX_TOKEN))
+		diag_add(r->diags, ynode_get(map, "token")->at,
+		    "a token has %d to %d bytes", MIN_TOKEN, MAX_TOKEN);
+	else if (token.n > 0 && token.p[0] == ' ')
+		diag_add(r->diags, ynode_get(map, "token")->at, "a token begins with no blank");
+}
+
+bool
+read_code(struct row_reader *r, const struct ynode *map, struct code *out)
+{
+	static const char *const keys[] = { "id", "provider", "smtp_code", "status", "token",
+		"relays", "rank", "category", "severity", "temporary", "meaning", "remedy",
+		"url", NULL };
+	size_t before = r->diags->errors;
+
+	*out = (struct code){ .row.id = begin_row(r, map, keys, "a code") };
+	if (map->type != YNODE_MAP)
+		return false;
+	out->row.severity = STR("info");
+	out->row.temporary = TEMPORARY_EITHER;
+	out->row.provider = read_text(r, map, "provider");
+	check_provider(r, map, out->row.provider);
+	out->smtp_code = (uint32_t)ynode_int(map, "smtp_code", 0, 400, 599, r->diags);
+	out->nstatus = read_ranges(r, map, &out->status);
+	out->token = read_text(r, map, "token");
+	check_token(r, map, out->token);
+	out->is_code = is_code_like(out->token);
+	out->relays = read_words(r, map, "relays");
+	out->rank = (enum code_rank)read_choice(r, map, "rank", ranks, RANK_NORMAL);
+	read_answer(r, map, &out->row);
+	if (out->token.n == 0 && out->nstatus == 0 && out->smtp_code == 0)
+		diag_add(r->diags, map->at, "'%.*s' needs a token, a status or an smtp_code",
+		    STR_ARG(out->row.id));
+	return r->diags->errors == before && !r->no_memory;
+}
+
+bool
+read_suspicion(struct row_reader *r, const struct ynode *map, struct suspicion *out)
+{
+	static const char *const keys[] = { "id", "code_id", "providers", "status",
+		"smtp_code", "text", "begins", "contains", "hidden", "category", "severity",
+		"temporary", "suspected", "meaning", "remedy", "url", NULL };
+	size_t before = r->diags->errors;
+	uint32_t i;
+
+	*out = (struct suspicion){ .id = begin_row(r, map, keys, "a suspicion") };
+	if (map->type != YNODE_MAP)
+		return false;
+	out->row.severity = STR("warning");
+	out->row.temporary = TEMPORARY_EITHER;
+	struct str code_id = read_text(r, map, "code_id");
+
+	if (names_find(&r->cat->code_ids, code_id, &i))
+		out->row = r->cat->codes[i].row;
+	out->row.id = code_id.n > 0 ? code_id : out->id;
+	out->providers = read_words(r, map, "providers");
+	for (size_t k = 0; k < out->providers.n; k++)
+		check_provider(r, ynode_get(map, "providers"), out->providers.p[k]);
+	out->nstatus = read_ranges(r, map, &out->status);
+	out->smtp_code = (uint32_t)ynode_int(map, "smtp_code", 0, 400, 599, r->diags);
+	out->text = read_words(r, map, "text");
+	out->begins = read_words(r, map, "begins");
+	out->contains = read_words(r, map, "contains");
+	out->hidden = ynode_bool(map, "hidden", false, r->diags);
+	out->suspected = ynode_bool(map, "suspected", true, r->diags);
+	read_answer(r, map, &out->row);
+	return r->diags->errors == before && !r->no_memory;
+}
