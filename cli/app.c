@@ -68,12 +68,30 @@ app_rule_dirs(const char *override)
 	return out;
 }
 
+int
+app_load_catalogue(const struct rule_dirs *dirs, struct catalogue **out, struct diags *diags)
+{
+	char *paths[3] = { NULL };
+	int r = 0;
+
+	for (size_t i = 0; i < dirs->n; i++)
+		if (asprintf(&paths[i], "%s/catalogue", dirs->dirs[i]) < 0) {
+			paths[i] = NULL;
+			r = -ENOMEM;
+		}
+	if (r == 0)
+		r = catalogue_load((const char *const *)paths, dirs->n, out, diags);
+	for (size_t i = 0; i < dirs->n; i++)
+		free(paths[i]);
+	return r;
+}
+
 static int
 load(const struct rule_dirs *dirs, enum rulebook_parts parts, struct rulebook *book,
     struct diags *diags)
 {
 	int r = ruleset_load(dirs->dirs, dirs->n, &book->parsers, diags);
-	int c = catalogue_load(dirs->dirs, dirs->n, &book->catalogue, diags);
+	int c = app_load_catalogue(dirs, &book->catalogue, diags);
 	int a = 0;
 
 	if (parts == RULEBOOK_ALL)

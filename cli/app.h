@@ -47,6 +47,10 @@ struct rule_dirs {
 /* override: --rules DIR or NULL. Takes the place of /etc/mailwarden/rules.d. */
 struct rule_dirs app_rule_dirs(const char *override);
 
+/* The catalogue folders of these; as catalogue_load(). */
+int app_load_catalogue(const struct rule_dirs *dirs, struct catalogue **out,
+    struct diags *diags);
+
 struct alert_rules;
 
 struct rulebook {

@@ -21,7 +21,7 @@ check_rules(struct check *c)
 	struct rule_dirs dirs = app_rule_dirs(c->rules);
 	struct rulebook book = { 0 };
 	int p = ruleset_load(dirs.dirs, dirs.n, &book.parsers, &c->diags);
-	int k = catalogue_load(dirs.dirs, dirs.n, &book.catalogue, &c->diags);
+	int k = app_load_catalogue(&dirs, &book.catalogue, &c->diags);
 	int a = alert_rules_load(dirs.dirs, dirs.n, &book.alerts, &c->diags);
 
 	if (p == 0)

@@ -158,6 +158,12 @@ parse_stamp(struct header_clock *clock, struct str s, struct header *h)
 		return 0;
 	while (used < s.n && s.p[used] == ' ')
 		used++;
+	if (used < s.n && s.p[used] == '<') { /* FreeBSD's syslogd -v: "<mail.info> " */
+		ptrdiff_t end = str_find(str_head(str_skip(s, used), 24), STR("> "));
+
+		if (end > 0)
+			used += (size_t)end + 2;
+	}
 	return used;
 }
 
@@ -205,7 +211,9 @@ parse_tag(struct str s, struct header *h)
 		return false;
 	if (i < s.n && s.p[i] != ' ')
 		return false;
-	h->text = str_skip(s, i < s.n ? i + 1 : i);
+	while (i < s.n && s.p[i] == ' ') /* some templates pad */
+		i++;
+	h->text = str_skip(s, i);
 	return true;
 }
 
@@ -314,6 +322,8 @@ parse_host_and_tag(struct str s, struct header *h)
 	    str_find_char(str_head(s, (size_t)blank), '(') < 0) {
 		struct str rest = str_skip(s, (size_t)blank + 1);
 
+		while (rest.n > 0 && rest.p[0] == ' ')
+			rest = str_skip(rest, 1);
 		if (parse_tag(skip_level_word(rest), h)) {
 			h->host = str_head(s, (size_t)blank);
 			return true;

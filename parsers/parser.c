@@ -123,23 +123,55 @@ begin_event(struct event *ev, const struct header *h, const struct line *line,
 		event_set_num(ev, EVF_partial, 1);
 }
 
-/* "<a@x>,<b@y>" and "a,b"; a comma inside quotes is part of an address. */
+/* Where in an address list we are: a comma ends an address only outside all of these. */
+struct list_state {
+	bool quoted, angle;
+	unsigned comments;
+};
+
+/* One character of a list; false at the comma that ends an address. */
+static bool
+stays_in_address(struct list_state *st, char c)
+{
+	if (st->quoted)
+		st->quoted = c != '"';
+	else if (c == '(')
+		st->comments++;
+	else if (c == ')')
+		st->comments -= st->comments > 0;
+	else if (st->comments > 0)
+		return true;
+	else if (c == '"')
+		st->quoted = true;
+	else if (c == '<' || c == '>')
+		st->angle = c == '<';
+	else
+		return c != ',' || st->angle;
+	return true;
+}
+
+/*
+ * "<a@x>,<b@y>" and "a,b"; no split inside quotes, brackets or comments. sendmail logs each
+ * backslash twice (sm_syslog() in conf.c): two are one, which escapes what follows.
+ */
 static struct str
 next_recipient(struct str *list)
 {
-	bool quoted = false;
+	struct list_state st = { .quoted = false };
 	size_t i = 0;
 
 	for (; i < list->n; i++) {
-		char c = list->p[i];
-
-		if (c == '\\' && quoted)
-			i++;
-		else if (c == '"')
-			quoted = !quoted;
-		else if (c == ',' && !quoted)
-			break;
+		if (list->p[i] != '\\') {
+			if (!stays_in_address(&st, list->p[i]))
+				break;
+			continue;
+		}
+		i++;
+		if (i < list->n && list->p[i] == '\\')
+			i += i + 1 < list->n && list->p[i + 1] == '\\' ? 2 : 1;
 	}
+	if (i > list->n)
+		i = list->n;
 	struct str one = str_head(*list, i);
 
 	*list = str_skip(*list, i + 1);

@@ -69,12 +69,12 @@ read_reply(struct event *ev)
 		event_set_text(ev, EVF_status, str_head(rest, n));
 }
 
-/* RFC 1122, 3.2.1.3 and RFC 4291, 2.5.3; IPv6 also as sendmail writes it. */
+/* RFC 1122, 3.2.1.3 and RFC 4291, 2.5.3; IPv6 also uncompressed, as sendmail writes it. */
 static bool
 is_loopback(struct str ip)
 {
 	return str_starts(ip, STR("127.")) || str_eq(ip, STR("::1")) ||
-	    str_eq(ip, STR("IPv6:::1")) || str_eq(ip, STR("IPv6:0:0:0:0:0:0:0:1"));
+	    str_eq(ip, STR("0:0:0:0:0:0:0:1"));
 }
 
 static void

@@ -159,21 +159,23 @@ is_alnum(unsigned char c)
 }
 
 /*
- * A queue id has a digit, or no small letters: "warning: " is none. Ids of Postfix and
- * sendmail alike; which of them it is the pattern says.
+ * A queue id has a digit (one of Postfix' short ids in some thousand has none: then it has
+ * no letter behind F): "warning: " and "SYSERR: " are none. NOQUEUE stands in an id's place.
+ * Which server's id it is the pattern says.
  */
 static struct str
 skip_queue_id(struct str text)
 {
-	bool digit = false, small = false;
+	bool digit = false, beyond_f = false;
 	size_t i = 0;
 
 	for (; i < text.n && i < 32 && is_alnum((unsigned char)text.p[i]); i++) {
 		digit |= text.p[i] <= '9';
-		small |= text.p[i] >= 'a';
+		beyond_f |= text.p[i] > 'F';
 	}
-	if (i < 5 || (small && !digit) || i + 1 >= text.n || text.p[i] != ':' ||
-	    text.p[i + 1] != ' ')
+	if (i < 5 || i + 1 >= text.n || text.p[i] != ':' || text.p[i + 1] != ' ')
+		return text;
+	if (!digit && beyond_f && !str_eq(str_head(text, i), STR("NOQUEUE")))
 		return text;
 	return str_skip(text, i + 2);
 }

@@ -63,8 +63,8 @@ first_recent(struct store *store, int64_t limit, int64_t *first_out, struct err 
 }
 
 int
-store_each_recent_attempt(struct store *store, int64_t limit, store_event_fn *fn, void *ctx,
-    struct err *err)
+store_each_recent_attempt(
+    struct store *store, int64_t limit, store_event_fn *fn, void *ctx, struct err *err)
 {
 	static const enum event_field fields[] = { EVF_kind, EVF_host, EVF_queue_id,
 		EVF_recipient, EVF_provider, EVF_outcome, EVF_relay_name, EVF_direction };
@@ -92,30 +92,36 @@ int
 store_each_of_queue_id(struct store *store, struct str queue_id, int64_t since_us,
     int64_t until_us, store_event_fn *fn, void *ctx, struct err *err)
 {
-	static const enum event_field fields[] = { EVF_kind, EVF_host, EVF_mta, EVF_queue_id,
-		EVF_size, EVF_recipients, EVF_sender, EVF_message_id, EVF_sasl_user,
-		EVF_relay_name, EVF_relay_ip, EVF_recipient, EVF_direction, EVF_outcome,
-		EVF_provider, EVF_smtp_code, EVF_status, EVF_category, EVF_code_id,
-		EVF_suspected, EVF_delay, EVF_reply };
+	static const enum event_field fields[] = { EVF_kind, EVF_host, EVF_mta,
+		EVF_queue_id, EVF_size, EVF_recipients, EVF_sender, EVF_message_id,
+		EVF_sasl_user, EVF_relay_name, EVF_relay_ip, EVF_recipient, EVF_direction,
+		EVF_outcome, EVF_provider, EVF_smtp_code, EVF_status, EVF_category,
+		EVF_code_id, EVF_suspected, EVF_delay, EVF_reply };
 	/* Keys of neighbouring hours differ by 1 << 32. CROSS JOIN is SQLite's word for "in
 	 * this order": hours first, then the index. */
 	AUTO(auto_query) struct query q = query_once(&store->db,
 	    "WITH RECURSIVE keys (key) AS (SELECT ?2 UNION ALL "
 	    "SELECT key + 4294967296 FROM keys WHERE key < ?3), "
-	    "found AS (SELECT m.time, ?4 AS kind, m.id, host, mta, queue_id, size, recipients, "
-	    "sender, message_id, sasl_user, client_name AS relay_name, client_ip AS relay_ip, "
+	    "found AS (SELECT m.time, ?4 AS kind, m.id, host, mta, queue_id, size, "
+	    "recipients, "
+	    "sender, message_id, sasl_user, client_name AS relay_name, client_ip AS "
+	    "relay_ip, "
 	    "NULL AS recipient, NULL AS direction, NULL AS outcome, 0 AS provider, "
 	    "NULL AS smtp_code, NULL AS status, 0 AS category, 0 AS code_id, "
 	    "NULL AS suspected, NULL AS delay, NULL AS reply "
 	    "FROM keys CROSS JOIN message m ON m.queue = key WHERE queue_id = ?1 UNION ALL "
 	    "SELECT a.time, ?5, a.id, host, mta, queue_id, NULL, NULL, NULL, NULL, NULL, "
-	    "relay_name, relay_ip, recipient, direction, outcome, provider, smtp_code, status, "
+	    "relay_name, relay_ip, recipient, direction, outcome, provider, smtp_code, "
+	    "status, "
 	    "category, code_id, suspected, delay, reply "
 	    "FROM keys CROSS JOIN attempt a ON a.queue = key WHERE queue_id = ?1) "
-	    "SELECT time, kind, h.text, m.text, queue_id, size, recipients, sender, message_id, "
+	    "SELECT time, kind, h.text, m.text, queue_id, size, recipients, sender, "
+	    "message_id, "
 	    "sasl_user, relay_name, relay_ip, recipient, nullif(direction, 0), "
-	    "nullif(outcome, 0), p.text, smtp_code, status, c.text, d.text, suspected, delay, "
-	    "reply FROM found LEFT JOIN word h ON h.id = host LEFT JOIN word m ON m.id = mta "
+	    "nullif(outcome, 0), p.text, smtp_code, status, c.text, d.text, suspected, "
+	    "delay, "
+	    "reply FROM found LEFT JOIN word h ON h.id = host LEFT JOIN word m ON m.id = "
+	    "mta "
 	    "LEFT JOIN word p ON p.id = provider LEFT JOIN word c ON c.id = category "
 	    "LEFT JOIN word d ON d.id = code_id WHERE time BETWEEN ?6 AND ?7 "
 	    "ORDER BY time, kind, found.id");

@@ -19,7 +19,8 @@ make_folders(const char *path, struct err *err)
 
 	if (folder == NULL)
 		return err_set(err, -ENOMEM, "open store %s: out of memory", path);
-	for (char *at = strchr(folder + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+	for (char *at = strchr(folder + (*folder == '/'), '/'); at != NULL;
+	     at = strchr(at + 1, '/')) {
 		*at = '\0';
 		if (mkdir(folder, 0700) < 0 && errno != EEXIST) {
 			struct stat st;
@@ -88,20 +89,29 @@ reason_damaged(struct db *db, int rc, const char *tried, struct err *err)
 	    tried, db->path, sqlite3_errstr(rc));
 }
 
-/* Faults of the operating system: SQLite keeps its errno. */
+static bool
+is_no_space(int code)
+{
+	return code == ENOSPC || code == EDQUOT || code == EFBIG;
+}
+
+/*
+ * Faults of the operating system. SQLite keeps their errno, but not if a commit meets
+ * them (3.40): then only what the failed call left behind tells of a full quota.
+ */
 static int
 reason_system(struct db *db, int rc, const char *tried, struct err *err)
 {
-	int code = sqlite3_system_errno(db->sql);
+	int left = errno, code = sqlite3_system_errno(db->sql);
 
-	if (code == ENOSPC || code == EDQUOT || code == EFBIG)
+	if (is_no_space(code) || (code == 0 && is_no_space(left)))
 		return reason_no_space(db, tried, err);
 	if (code == EROFS || code == EACCES || code == EPERM)
 		return err_set(err, -code, "%s %s: %s (the folder must be writable, too)",
 		    tried, db->path, strerror(code));
 	if (code != 0)
-		return err_set(err, -EIO, "%s %s: %s (%s)", tried, db->path,
-		    strerror(code), sqlite3_errstr(rc));
+		return err_set(err, -EIO, "%s %s: %s (%s)", tried, db->path, strerror(code),
+		    sqlite3_errstr(rc));
 	return err_set(err, -EIO, "%s %s: %s", tried, db->path, sqlite3_errstr(rc));
 }
 
@@ -130,14 +140,15 @@ db_fault(struct db *db, int rc, const char *tried, struct err *err)
 	case SQLITE_CANTOPEN:
 	case SQLITE_PERM: return reason_system(db, rc, tried, err);
 	default:
-		return err_set(err, -EIO, "%s %s: %s", tried, db->path,
-		    sqlite3_errmsg(db->sql));
+		return err_set(
+		    err, -EIO, "%s %s: %s", tried, db->path, sqlite3_errmsg(db->sql));
 	}
 }
 
 int
 db_exec(struct db *db, const char *sql, const char *tried, struct err *err)
 {
+	errno = 0; /* db_fault() looks at it */
 	int rc = sqlite3_exec(db->sql, sql, NULL, NULL, NULL);
 
 	return rc == SQLITE_OK ? 0 : db_fault(db, rc, tried, err);
@@ -205,8 +216,8 @@ db_open(struct db *db, const char *path, enum store_mode mode, struct err *err)
 	if (db->path == NULL)
 		return err_set(err, -ENOMEM, "open store %s: out of memory", path);
 	if (mode == STORE_WRITE &&
-	    ((r = make_folders(path, err)) < 0 || (access(path, F_OK) < 0 &&
-						   (r = make_file(path, err)) < 0)))
+	    ((r = make_folders(path, err)) < 0 ||
+		(access(path, F_OK) < 0 && (r = make_file(path, err)) < 0)))
 		return r;
 	if ((r = check_path(path, mode, err)) < 0)
 		return r;

@@ -21,8 +21,8 @@ enum {
 	DB_BUSY_MS = 10000,
 	DB_PAGE_BYTES = 8192,
 	DB_CACHE_KIB = 2048,
-	DB_CHECKPOINT_PAGES = 500,	/* the -wal file begins anew after about 4 MB */
-	DB_WAL_KEPT_BYTES = 8 << 20,	/* a longer one is cut when it begins anew */
+	DB_CHECKPOINT_PAGES = 500,   /* the -wal file begins anew after about 4 MB */
+	DB_WAL_KEPT_BYTES = 8 << 20, /* a longer one is cut when it begins anew */
 };
 
 struct db {

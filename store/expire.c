@@ -16,8 +16,8 @@ enum {
  * first, at most EXPIRE_EVENTS_DAYS after it came. The very last row stays, so that ids
  * are never given twice.
  */
-#define EXPIRE_FIRST(table)                                                                 \
-	"DELETE FROM " table " WHERE time < ?1 AND id < (SELECT max(id) FROM " table ") "   \
+#define EXPIRE_FIRST(table)                                                               \
+	"DELETE FROM " table " WHERE time < ?1 AND id < (SELECT max(id) FROM " table ") " \
 	"AND id IN (SELECT id FROM " table " ORDER BY id LIMIT ?2)"
 
 static const struct retention {
@@ -32,7 +32,8 @@ static const struct retention {
 	  "(SELECT seq FROM outbox WHERE sent < ?1 LIMIT ?2)",
 	    EXPIRE_EVENTS_DAYS, 1 },
 	{ "DELETE FROM rollup WHERE (hour, host, mta, kind, direction, provider, outcome, "
-	  "category) IN (SELECT hour, host, mta, kind, direction, provider, outcome, category "
+	  "category) IN (SELECT hour, host, mta, kind, direction, provider, outcome, "
+	  "category "
 	  "FROM rollup WHERE hour < ?1 LIMIT ?2)",
 	    EXPIRE_ROLLUPS_DAYS, US_PER_S },
 	{ "DELETE FROM ledger WHERE (source, hour) IN "
@@ -41,8 +42,8 @@ static const struct retention {
 };
 
 static int
-expire_one(struct store *store, const struct retention *retention, int64_t now_us,
-    struct err *err)
+expire_one(
+    struct store *store, const struct retention *retention, int64_t now_us, struct err *err)
 {
 	int64_t before_us = now_us - retention->days * 24 * store_hour_us;
 

@@ -3,9 +3,10 @@
 
 #include "store/private.h"
 
-#define INCIDENT_COLUMNS                                                                    \
-	"id, rule, severity, state, fields, host, provider, code_id, category, opened, "    \
-	"last_seen, resolved, told, count, streak, summary, advice, url, affected, samples"
+#define INCIDENT_COLUMNS                                                                 \
+	"id, rule, severity, state, fields, host, provider, code_id, category, opened, " \
+	"last_seen, resolved, told, count, streak, summary, advice, url, affected, "     \
+	"samples"
 
 int
 store_save_incident(struct store *store, const struct incident *i, struct err *err)
@@ -91,11 +92,13 @@ store_each_incident(struct store *store, enum incident_filter filter, int64_t si
     store_incident_fn *fn, void *ctx, struct err *err)
 {
 	static const char *const sql[] = {
-		[INCIDENTS_OPEN] = "SELECT " INCIDENT_COLUMNS " FROM incident WHERE state = 1 "
-				   "ORDER BY opened, id",
-		[INCIDENTS_ALIVE] = "SELECT " INCIDENT_COLUMNS " FROM incident "
-				    "WHERE state IN (0, 1) OR (state = 2 AND resolved >= ?1) "
-				    "ORDER BY opened, id",
+		[INCIDENTS_OPEN] =
+		    "SELECT " INCIDENT_COLUMNS " FROM incident WHERE state = 1 "
+		    "ORDER BY opened, id",
+		[INCIDENTS_ALIVE] =
+		    "SELECT " INCIDENT_COLUMNS " FROM incident "
+		    "WHERE state IN (0, 1) OR (state = 2 AND resolved >= ?1) "
+		    "ORDER BY opened, id",
 		[INCIDENTS_RECENT] = "SELECT " INCIDENT_COLUMNS " FROM incident "
 				     "WHERE state = 1 OR (state = 2 AND last_seen >= ?1) "
 				     "ORDER BY last_seen DESC, opened DESC, id",
@@ -145,8 +148,8 @@ find_id(struct store *store, struct str id, struct buf *out, struct err *err)
 }
 
 int
-store_find_incident(struct store *store, struct str id, store_incident_fn *fn, void *ctx,
-    struct err *err)
+store_find_incident(
+    struct store *store, struct str id, store_incident_fn *fn, void *ctx, struct err *err)
 {
 	AUTO(buf_done) struct buf whole = { 0 };
 	int r = find_id(store, id, &whole, err);

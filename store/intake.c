@@ -49,8 +49,8 @@ bind_number(struct query *q, const struct event *ev, enum event_field field)
 }
 
 static int
-add_attempt(struct store *store, const struct event *ev, const struct numbers *n,
-    struct err *err)
+add_attempt(
+    struct store *store, const struct event *ev, const struct numbers *n, struct err *err)
 {
 	struct query q = query_kept(&store->db, Q_ATTEMPT_ADD);
 	struct str queue_id = str_head(event_text(ev, EVF_queue_id), STORE_TEXT_BYTES);
@@ -73,9 +73,8 @@ add_attempt(struct store *store, const struct event *ev, const struct numbers *n
 	query_int_or_null(&q, trouble && n->code_id != 0, n->code_id);
 	bind_number(&q, ev, EVF_suspected);
 	bind_number(&q, ev, EVF_delay);
-	query_text(&q,
-	    trouble ? str_head(event_text(ev, EVF_reply), STORE_TEXT_BYTES)
-		    : (struct str){ NULL, 0 });
+	query_text(&q, trouble ? str_head(event_text(ev, EVF_reply), STORE_TEXT_BYTES)
+			       : (struct str){ NULL, 0 });
 	return query_run(&q, "write to store", err);
 }
 
@@ -94,8 +93,8 @@ cut_texts(const struct event *ev)
 }
 
 static int
-add_notable(struct store *store, const struct event *ev, const struct numbers *n,
-    struct err *err)
+add_notable(
+    struct store *store, const struct event *ev, const struct numbers *n, struct err *err)
 {
 	struct query q = query_kept(&store->db, Q_EVENT_ADD);
 	struct event cut = cut_texts(ev);
@@ -119,7 +118,8 @@ add_notable(struct store *store, const struct event *ev, const struct numbers *n
 }
 
 static int
-add_row(struct store *store, const struct event *ev, const struct numbers *n, struct err *err)
+add_row(
+    struct store *store, const struct event *ev, const struct numbers *n, struct err *err)
 {
 	switch ((enum event_kind)event_num(ev, EVF_kind)) {
 	case KIND_ATTEMPT: return add_attempt(store, ev, n, err);
@@ -145,8 +145,8 @@ add_row(struct store *store, const struct event *ev, const struct numbers *n, st
 }
 
 static int
-count_event(struct store *store, const struct event *ev, const struct numbers *n,
-    struct err *err)
+count_event(
+    struct store *store, const struct event *ev, const struct numbers *n, struct err *err)
 {
 	int64_t weight = event_weight(ev);
 	struct rollup_key key = {

@@ -50,7 +50,7 @@ enum {
 
 struct messages {
 	struct message_part {
-		uint64_t key; /* 0: free */
+		uint64_t key;       /* 0: free */
 		struct message row; /* its texts lie in bytes */
 		size_t used;
 		char bytes[MESSAGE_PART_BYTES];

@@ -73,14 +73,14 @@ static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
 
 /* The numbers of these enumerators stand in the files of all users: only add to them. */
 static_assert(KIND_ACCEPTED == 2 && KIND_ATTEMPT == 3 && KIND_REJECT == 4 &&
-	KIND_STORED == 5 && KIND_WARNING == 13 && DIRECTION_OUTBOUND == 2 &&
-	DIRECTION_LOCAL == 3 && DIRECTION_INTERNAL == 4 && OUTCOME_DELIVERED == 1 &&
-	OUTCOME_EXPIRED == 4 && OUTCOME_REJECTED == 5,
+		  KIND_STORED == 5 && KIND_WARNING == 13 && DIRECTION_OUTBOUND == 2 &&
+		  DIRECTION_LOCAL == 3 && DIRECTION_INTERNAL == 4 &&
+		  OUTCOME_DELIVERED == 1 && OUTCOME_EXPIRED == 4 && OUTCOME_REJECTED == 5,
     "events as stored");
 static_assert(SEVERITY_INFO == 1 && SEVERITY_WARNING == 2 && SEVERITY_CRITICAL == 3 &&
-	INCIDENT_PENDING == 0 && INCIDENT_OPEN == 1 && INCIDENT_RESOLVED == 2 &&
-	NOTICE_OPENED == 1 && NOTICE_ESCALATED == 2 && NOTICE_RESOLVED == 3 &&
-	NOTICE_TEST == 4,
+		  INCIDENT_PENDING == 0 && INCIDENT_OPEN == 1 && INCIDENT_RESOLVED == 2 &&
+		  NOTICE_OPENED == 1 && NOTICE_ESCALATED == 2 && NOTICE_RESOLVED == 3 &&
+		  NOTICE_TEST == 4,
     "incidents and notices as stored");
 
 static int
@@ -125,7 +125,8 @@ migrate_check(struct db *db, int newest, struct err *err)
 		return r;
 	if (version > newest)
 		return err_set(err, -EPROTO,
-		    "open store %s: written by a newer mailwarden (its version is %lld, this "
+		    "open store %s: written by a newer mailwarden (its version is %lld, "
+		    "this "
 		    "program knows up to %d): upgrade the program, or move the file aside",
 		    db->path, (long long)version, newest);
 	if (db->mode == STORE_READ && version < newest)
@@ -151,8 +152,9 @@ take_steps(struct db *db, const struct migration *steps, size_t n, struct err *e
 	}
 	if (r < 0)
 		return r;
-	(void)snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-	    STORE_APPLICATION_ID, (int)version);
+	(void)snprintf(sql, sizeof sql,
+	    "PRAGMA application_id = %d; PRAGMA user_version = %d", STORE_APPLICATION_ID,
+	    (int)version);
 	return db_exec(db, sql, "update the schema of", err);
 }
 

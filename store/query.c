@@ -1,5 +1,7 @@
 #include "store/query.h"
 
+#include <errno.h>
+
 #include "store/db.h"
 
 static const char *const kept_sql[Q_COUNT] = {
@@ -14,7 +16,8 @@ static const char *const kept_sql[Q_COUNT] = {
 	[Q_META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2) "
 		       "ON CONFLICT (key) DO UPDATE SET value = ?2",
 	[Q_LEDGER_ADD] =
-	    "INSERT INTO ledger (source, hour, lines, events, ignored, unparsed, truncated, "
+	    "INSERT INTO ledger (source, hour, lines, events, ignored, unparsed, "
+	    "truncated, "
 	    "gaps, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
 	    "ON CONFLICT (source, hour) DO UPDATE SET lines = lines + ?3, "
 	    "events = events + ?4, ignored = ignored + ?5, unparsed = unparsed + ?6, "
@@ -25,13 +28,15 @@ static const char *const kept_sql[Q_COUNT] = {
 	[Q_WORD_ADD] = "INSERT INTO word (text) VALUES (?1)",
 	[Q_ATTEMPT_ADD] =
 	    "INSERT INTO attempt (time, queue, host, mta, direction, outcome, provider, "
-	    "queue_id, recipient, relay_name, relay_ip, smtp_code, status, category, code_id, "
-	    "suspected, delay, reply) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+	    "queue_id, recipient, relay_name, relay_ip, smtp_code, status, category, "
+	    "code_id, "
+	    "suspected, delay, reply) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+	    "?11, "
 	    "?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-	[Q_MESSAGE_ADD] =
-	    "INSERT INTO message (time, queue, host, mta, queue_id, size, recipients, sender, "
-	    "message_id, sasl_user, client_name, client_ip) "
-	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	[Q_MESSAGE_ADD] = "INSERT INTO message (time, queue, host, mta, queue_id, size, "
+			  "recipients, sender, "
+			  "message_id, sasl_user, client_name, client_ip) "
+			  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	/* What was told first stays. */
 	[Q_MESSAGE_MERGE] =
 	    "UPDATE message SET size = coalesce(size, ?2), "
@@ -47,13 +52,16 @@ static const char *const kept_sql[Q_COUNT] = {
 	    "ON CONFLICT DO UPDATE SET count = count + ?9",
 
 	[Q_INCIDENT_SAVE] =
-	    "INSERT INTO incident (id, rule, severity, state, fields, host, provider, code_id, "
-	    "category, opened, last_seen, resolved, told, count, streak, summary, advice, url, "
+	    "INSERT INTO incident (id, rule, severity, state, fields, host, provider, "
+	    "code_id, "
+	    "category, opened, last_seen, resolved, told, count, streak, summary, advice, "
+	    "url, "
 	    "affected, samples) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
 	    "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) ON CONFLICT (id) DO UPDATE SET "
 	    "rule = ?2, severity = ?3, state = ?4, fields = ?5, host = ?6, provider = ?7, "
 	    "code_id = ?8, category = ?9, opened = ?10, last_seen = ?11, resolved = ?12, "
-	    "told = ?13, count = ?14, streak = ?15, summary = ?16, advice = ?17, url = ?18, "
+	    "told = ?13, count = ?14, streak = ?15, summary = ?16, advice = ?17, url = "
+	    "?18, "
 	    "affected = ?19, samples = ?20",
 	[Q_INCIDENT_FORGET] = "DELETE FROM incident WHERE id = ?1",
 
@@ -65,8 +73,9 @@ static const char *const kept_sql[Q_COUNT] = {
 	[Q_OUTBOX_NEXT_DUE] = "SELECT min(due) FROM outbox WHERE sent IS NULL",
 	[Q_OUTBOX_SENT] =
 	    "UPDATE outbox SET sent = ?2, tries = tries + 1 WHERE id = ?1 AND sent IS NULL",
-	[Q_OUTBOX_FAILED] = "UPDATE outbox SET due = ?2, tries = tries + 1, last_error = ?3 "
-			    "WHERE id = ?1 AND sent IS NULL",
+	[Q_OUTBOX_FAILED] =
+	    "UPDATE outbox SET due = ?2, tries = tries + 1, last_error = ?3 "
+	    "WHERE id = ?1 AND sent IS NULL",
 };
 
 struct query
@@ -120,6 +129,7 @@ query_next(struct query *q, const char *tried, struct err *err)
 {
 	int rc = q->rc;
 
+	errno = 0; /* db_fault() looks at it */
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(q->stmt);
 	if (rc == SQLITE_ROW)

@@ -46,8 +46,8 @@ enum query_id {
 struct query {
 	struct db *db;
 	sqlite3_stmt *stmt;
-	int rc;	   /* of preparing */
-	int at;	   /* parameter bound last */
+	int rc;    /* of preparing */
+	int at;    /* parameter bound last */
 	bool kept; /* else it ends with query_end() */
 };
 

@@ -10,7 +10,7 @@
  * the assertions in migrate.c).
  */
 #define COUNTS_AS "CASE kind WHEN 4 THEN 5 ELSE outcome END"
-#define COUNTED	  "(kind = 4 OR (direction <> 4 AND (kind = 3 OR outcome = 4)))"
+#define COUNTED "(kind = 4 OR (direction <> 4 AND (kind = 3 OR outcome = 4)))"
 
 static int
 sum_outcomes(struct store *store, int64_t hour, struct store_totals *t, struct err *err)
@@ -67,9 +67,9 @@ sum_ledger(struct store *store, int64_t hour, struct store_totals *t, struct err
 static int
 count_outbox(struct store *store, int64_t since_us, struct store_totals *t, struct err *err)
 {
-	AUTO(auto_query) struct query q = query_once(&store->db,
-	    "SELECT count(*) FILTER (WHERE sent IS NULL), "
-	    "count(*) FILTER (WHERE sent >= ?1) FROM outbox");
+	AUTO(auto_query) struct query q =
+		query_once(&store->db, "SELECT count(*) FILTER (WHERE sent IS NULL), "
+				       "count(*) FILTER (WHERE sent >= ?1) FROM outbox");
 
 	query_int(&q, since_us);
 	int r = query_next(&q, "read store", err);
@@ -82,8 +82,8 @@ count_outbox(struct store *store, int64_t since_us, struct store_totals *t, stru
 }
 
 int
-store_get_totals(struct store *store, int64_t since_us, struct store_totals *out,
-    struct err *err)
+store_get_totals(
+    struct store *store, int64_t since_us, struct store_totals *out, struct err *err)
 {
 	int64_t hour = store_hour(since_us);
 	struct store_totals t = { .hour_us = hour * US_PER_S };
@@ -104,7 +104,8 @@ store_each_provider(struct store *store, int64_t since_us, store_provider_fn *fn
     struct err *err)
 {
 	AUTO(auto_query) struct query q = query_once(&store->db,
-	    "SELECT coalesce(word.text, CASE direction WHEN 3 THEN 'local' ELSE 'other' END), "
+	    "SELECT coalesce(word.text, CASE direction WHEN 3 THEN 'local' ELSE 'other' "
+	    "END), "
 	    "sum(count) FILTER (WHERE " COUNTS_AS " = 0), "
 	    "sum(count) FILTER (WHERE " COUNTS_AS " = 1), "
 	    "sum(count) FILTER (WHERE " COUNTS_AS " = 2), "
@@ -129,8 +130,8 @@ store_each_provider(struct store *store, int64_t since_us, store_provider_fn *fn
 }
 
 int
-store_each_source(struct store *store, int64_t since_us, store_source_fn *fn, void *ctx,
-    struct err *err)
+store_each_source(
+    struct store *store, int64_t since_us, store_source_fn *fn, void *ctx, struct err *err)
 {
 	AUTO(auto_query) struct query q = query_once(&store->db,
 	    "WITH sums AS (SELECT source, sum(lines) AS lines, sum(events) AS events, "
@@ -139,7 +140,8 @@ store_each_source(struct store *store, int64_t since_us, store_source_fn *fn, vo
 	    "FROM ledger WHERE hour >= ?1 GROUP BY source), "
 	    "known AS (SELECT source FROM cursor UNION SELECT source FROM sums) "
 	    "SELECT source, cursor.at, lines, events, ignored, unparsed, truncated, gaps, "
-	    "bytes FROM known LEFT JOIN cursor USING (source) LEFT JOIN sums USING (source) "
+	    "bytes FROM known LEFT JOIN cursor USING (source) LEFT JOIN sums USING "
+	    "(source) "
 	    "ORDER BY source");
 	int r;
 

@@ -79,9 +79,9 @@ int store_save_incident(struct store *store, const struct incident *incident,
 int store_forget_incident(struct store *store, struct str id, struct err *err);
 
 enum incident_filter {
-	INCIDENTS_OPEN,	  /* state open */
-	INCIDENTS_ALIVE,  /* pending, open, and resolved since since_us: what an engine needs */
-	INCIDENTS_RECENT, /* open, or resolved and last seen since since_us; last seen first */
+	INCIDENTS_OPEN,	  /* state open, oldest first */
+	INCIDENTS_ALIVE,  /* pending, open, resolved since since_us: what an engine needs */
+	INCIDENTS_RECENT, /* open, or resolved and seen since since_us; last seen first */
 };
 /*
  * fn returning non-zero ends the walk; that value is returned. This holds for all walks
@@ -142,8 +142,8 @@ int store_outbox_failed(struct store *store, struct str id, int64_t next_due_us,
 /* --- for status --- */
 
 struct store_totals {
-	int64_t hour_us; /* or the span's start */
-	int64_t outcomes[OUTCOME_COUNT]; /* attempts and rejects in the span, not internal */
+	int64_t hour_us; /* where the span begins: a whole hour */
+	int64_t outcomes[OUTCOME_COUNT]; /* attempts, rejects, expired; not internal */
 	int64_t internal;
 	int64_t stored; /* mailbox deliveries told by dovecot */
 	struct ledger_counts ledger;

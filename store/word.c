@@ -27,7 +27,8 @@ find_or_add(struct db *db, struct str text, uint32_t *number_out, struct err *er
 static bool
 holds(const struct word_slot *slot, struct str text)
 {
-	return slot->id != 0 && slot->n == text.n && memcmp(slot->text, text.p, text.n) == 0;
+	return slot->id != 0 && slot->n == text.n &&
+	       memcmp(slot->text, text.p, text.n) == 0;
 }
 
 int

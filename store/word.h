@@ -13,7 +13,14 @@
 #include "store/db.h"
 
 /* Whose text it is: each begins its search where it ended last. */
-enum word_role { WORD_HOST, WORD_MTA, WORD_PROVIDER, WORD_CATEGORY, WORD_CODE_ID, WORD_ROLES };
+enum word_role {
+	WORD_HOST,
+	WORD_MTA,
+	WORD_PROVIDER,
+	WORD_CATEGORY,
+	WORD_CODE_ID,
+	WORD_ROLES
+};
 
 enum { WORD_SLOTS = 1024, WORD_BYTES = 255, WORD_CACHED_BYTES = 68 };
 

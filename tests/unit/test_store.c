@@ -1,95 +1,11 @@
-/* The store: what goes in comes out. Faults of the disk are in test_store_faults.c. */
-#include "store/store.h"
-
+/* The store: events, counts and cursors go in and come out. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-#include <sqlite3.h>
-
-#include "core/clock.h"
 #include "store/message.h"
-#include "store/migrate.h"
 #include "store/rollup.h"
-
-#define HOUR_US (INT64_C(3600) * US_PER_S)
-#define DAY_US	(24 * HOUR_US)
-#define T0	(INT64_C(500000) * HOUR_US) /* the beginning of an hour */
-
-static const struct str source = STR_INIT("/var/log/mail.log");
-
-struct box {
-	char folder[256], path[300];
-	struct store *store;
-	struct err err;
-};
-
-static void
-check(struct box *b, int r)
-{
-	if (r < 0)
-		fail_msg("%d: %s", r, b->err.text);
-}
-
-static void
-reopen(struct box *b)
-{
-	store_close(b->store);
-	b->store = NULL;
-	check(b, store_open(b->path, STORE_WRITE, &b->store, &b->err));
-}
-
-static int
-set_up(void **state)
-{
-	struct box *b = calloc(1, sizeof *b);
-	const char *tmp = getenv("TMPDIR");
-
-	(void)snprintf(b->folder, sizeof b->folder, "%s/mw-store-XXXXXX",
-	    tmp == NULL || *tmp == '\0' ? "/tmp" : tmp);
-	assert_non_null(mkdtemp(b->folder));
-	(void)snprintf(b->path, sizeof b->path, "%s/new/s.db", b->folder);
-	reopen(b);
-	*state = b;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct box *b = *state;
-	char command[400];
-
-	store_close(b->store);
-	(void)snprintf(command, sizeof command, "rm -rf '%s'", b->folder);
-	assert_int_equal(system(command), 0);
-	free(b);
-	return 0;
-}
-
-/* Runs SQL on the file, beside the store; the first number of the first row. */
-static int64_t
-ask(struct box *b, const char *sql)
-{
-	sqlite3 *db;
-	sqlite3_stmt *stmt;
-	int64_t answer = 0;
-
-	assert_int_equal(sqlite3_open(b->path, &db), SQLITE_OK);
-	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		answer = sqlite3_column_int64(stmt, 0);
-	(void)sqlite3_finalize(stmt);
-	(void)sqlite3_close(db);
-	return answer;
-}
+#include "store_box.h"
 
 /* An event from "field=value" words; a value of its type, as logged. */
 static struct event
@@ -190,18 +106,21 @@ test_attempt_row(void **state)
 	struct box *b = *state;
 
 	begin(b);
-	add(b, T0, "kind=attempt queue_id=4A direction=outbound outcome=delivered "
-		   "recipient=ann@example.org provider=google reply=250-ok smtp_code=250");
-	add(b, T0 + 1, "kind=attempt queue_id=4A direction=outbound outcome=bounced "
-		       "recipient=bob@example.org provider=google reply=550-no "
-		       "category=mailbox-unknown code_id=google-550 smtp_code=550 status=5.1.1");
+	add(b, T0,
+	    "kind=attempt queue_id=4A direction=outbound outcome=delivered "
+	    "recipient=ann@example.org provider=google reply=250-ok smtp_code=250");
+	add(b, T0 + 1,
+	    "kind=attempt queue_id=4A direction=outbound outcome=bounced "
+	    "recipient=bob@example.org provider=google reply=550-no "
+	    "category=mailbox-unknown code_id=google-550 smtp_code=550 status=5.1.1");
 	commit(b);
 	assert_int_equal(ask(b, "SELECT count(*) FROM attempt"), 2);
 	assert_int_equal(ask(b, "SELECT count(*) FROM attempt WHERE reply IS NULL AND "
 				"category IS NULL AND smtp_code = 250"),
 	    1);
-	assert_int_equal(ask(b, "SELECT count(*) FROM attempt JOIN word ON word.id = category "
-				"WHERE text = 'mailbox-unknown' AND reply = '550-no'"),
+	assert_int_equal(
+	    ask(b, "SELECT count(*) FROM attempt JOIN word ON word.id = category "
+		   "WHERE text = 'mailbox-unknown' AND reply = '550-no'"),
 	    1);
 	assert_int_equal(ask(b, "SELECT count(*) FROM word"), 5);
 }
@@ -218,7 +137,8 @@ test_hostile_text(void **state)
 	big[4] = '\xff';
 	for (int f = 0; f < EVF_COUNT; f++)
 		if (event_field_is_text((enum event_field)f))
-			event_set_text(&ev, (enum event_field)f, (struct str){ big, sizeof big });
+			event_set_text(
+			    &ev, (enum event_field)f, (struct str){ big, sizeof big });
 	begin(b);
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		event_set_num(&ev, EVF_kind, kind);
@@ -227,7 +147,8 @@ test_hostile_text(void **state)
 		check(b, store_add_event(b->store, &ev, &b->err));
 	}
 	commit(b);
-	assert_int_equal(ask(b, "SELECT max(length(CAST(reply AS BLOB))) FROM attempt"), 1000);
+	assert_int_equal(
+	    ask(b, "SELECT max(length(CAST(reply AS BLOB))) FROM attempt"), 1000);
 	assert_true(ask(b, "SELECT max(length(CAST(body AS BLOB))) FROM event") < 300000);
 	assert_int_equal(ask(b, "SELECT max(length(CAST(text AS BLOB))) FROM word"), 255);
 	assert_int_equal(ask(b, "SELECT max(count) FROM rollup"), 1000000);
@@ -239,7 +160,8 @@ test_notable(void **state)
 	struct box *b = *state;
 
 	begin(b);
-	add(b, T0, "kind=reject direction=inbound outcome=rejected recipient=ann@example.org");
+	add(b, T0,
+	    "kind=reject direction=inbound outcome=rejected recipient=ann@example.org");
 	add(b, T0, "kind=dsn");
 	add(b, T0, "kind=limit");
 	add(b, T0, "kind=filter");
@@ -261,13 +183,15 @@ test_notable(void **state)
 static void
 three_parts(struct box *b, const char *queue_id, int64_t at_us, bool split)
 {
-	static const char *const parts[] = { "relay_name=pc1 relay_ip=192.0.2.1 sasl_user=ann",
-		"message_id=1@example.org", "sender=ann@example.org size=100 recipients=2" };
+	static const char *const parts[] = {
+		"relay_name=pc1 relay_ip=192.0.2.1 sasl_user=ann",
+		"message_id=1@example.org", "sender=ann@example.org size=100 recipients=2"
+	};
 	char words[200];
 
 	for (int i = 0; i < 3; i++) {
-		(void)snprintf(words, sizeof words, "kind=accepted queue_id=%s %s", queue_id,
-		    parts[i]);
+		(void)snprintf(words, sizeof words, "kind=accepted queue_id=%s %s",
+		    queue_id, parts[i]);
 		add(b, at_us + i, words);
 		if (split) {
 			commit(b);
@@ -276,9 +200,9 @@ three_parts(struct box *b, const char *queue_id, int64_t at_us, bool split)
 	}
 }
 
-#define WHOLE                                                                               \
-	"SELECT count(*) FROM message WHERE sender = 'ann@example.org' AND "                \
-	"message_id = '1@example.org' AND sasl_user = 'ann' AND client_name = 'pc1' AND "   \
+#define WHOLE                                                                             \
+	"SELECT count(*) FROM message WHERE sender = 'ann@example.org' AND "              \
+	"message_id = '1@example.org' AND sasl_user = 'ann' AND client_name = 'pc1' AND " \
 	"client_ip = '192.0.2.1' AND size = 100 AND recipients = 2"
 
 static void
@@ -324,22 +248,26 @@ test_message_many(void **state)
 	begin(b);
 	for (int part = 0; part < 2; part++)
 		for (int i = 0; i < MANY; i++) {
-			(void)snprintf(words, sizeof words, "kind=accepted queue_id=M%d %s", i,
+			(void)snprintf(words, sizeof words, "kind=accepted queue_id=M%d %s",
+			    i,
 			    part == 0 ? "relay_name=pc1" : "sender=ann@example.org size=1");
 			add(b, T0, words);
 		}
 	commit(b);
-	assert_int_equal(ask(b, "SELECT count(*) FROM message WHERE client_name = 'pc1' AND "
-				"sender = 'ann@example.org'"),
+	assert_int_equal(
+	    ask(b, "SELECT count(*) FROM message WHERE client_name = 'pc1' AND "
+		   "sender = 'ann@example.org'"),
 	    MANY);
 
 	/* More text than a part holds. */
 	memset(filler, 'x', sizeof filler - 1);
 	filler[sizeof filler - 1] = '\0';
 	begin(b);
-	(void)snprintf(words, sizeof words, "kind=accepted queue_id=L relay_name=%s", filler);
+	(void)snprintf(
+	    words, sizeof words, "kind=accepted queue_id=L relay_name=%s", filler);
 	add(b, T0, words);
-	(void)snprintf(words, sizeof words, "kind=accepted queue_id=L message_id=%s", filler);
+	(void)snprintf(
+	    words, sizeof words, "kind=accepted queue_id=L message_id=%s", filler);
 	add(b, T0, words);
 	commit(b);
 	assert_int_equal(ask(b, "SELECT count(*) FROM message WHERE queue_id = 'L' AND "
@@ -382,12 +310,14 @@ test_read_back(void **state)
 	check(b, store_each_recent_attempt(b->store, 9, collect, &out, &b->err));
 	begin(b);
 	three_parts(b, "4A", T0, false);
-	add(b, T0 + 5, "kind=attempt queue_id=4A direction=outbound outcome=deferred "
-		       "provider=google");
+	add(b, T0 + 5,
+	    "kind=attempt queue_id=4A direction=outbound outcome=deferred "
+	    "provider=google");
 	add(b, T0 + 6, "kind=attempt queue_id=4L direction=local outcome=delivered");
 	add(b, T0 + 7, "kind=attempt queue_id=4B direction=outbound outcome=delivered");
-	add(b, T0 + 3 * HOUR_US, "kind=attempt queue_id=4A direction=outbound "
-				 "outcome=delivered provider=google");
+	add(b, T0 + 3 * HOUR_US,
+	    "kind=attempt queue_id=4A direction=outbound "
+	    "outcome=delivered provider=google");
 	commit(b);
 	assert_int_equal(out.n, 0);
 	check(b, store_each_recent_attempt(b->store, 2, collect, &out, &b->err));
@@ -399,8 +329,8 @@ test_read_back(void **state)
 	assert_string_equal(buf_cstr(&out), "accepted:4A::- attempt:4A:deferred:google "
 					    "attempt:4A:delivered:google ");
 	buf_clear(&out);
-	check(b, store_each_of_queue_id(
-		     b->store, STR("4A"), T0 + HOUR_US, T0 + DAY_US, collect, &out, &b->err));
+	check(b, store_each_of_queue_id(b->store, STR("4A"), T0 + HOUR_US, T0 + DAY_US,
+		     collect, &out, &b->err));
 	assert_string_equal(buf_cstr(&out), "attempt:4A:delivered:google ");
 }
 
@@ -426,10 +356,12 @@ count_some(struct box *b)
 	begin(b);
 	add(b, T0 - 1, "kind=attempt direction=outbound outcome=bounced provider=google");
 	for (int i = 0; i < 3; i++)
-		add(b, T0 + i, "kind=attempt direction=outbound outcome=delivered "
-			       "provider=google");
-	add(b, T0, "kind=attempt direction=outbound outcome=bounced provider=google "
-		   "category=mailbox-unknown");
+		add(b, T0 + i,
+		    "kind=attempt direction=outbound outcome=delivered "
+		    "provider=google");
+	add(b, T0,
+	    "kind=attempt direction=outbound outcome=bounced provider=google "
+	    "category=mailbox-unknown");
 	add(b, T0, "kind=attempt direction=outbound outcome=deferred repeated=2");
 	add(b, T0, "kind=attempt direction=local outcome=delivered");
 	add(b, T0, "kind=attempt direction=internal outcome=delivered");
@@ -502,7 +434,9 @@ static void
 test_ledger(void **state)
 {
 	struct box *b = *state;
-	struct ledger_counts counts = { .lines = 10, .events = 6, .unparsed = 1, .bytes = 99 };
+	struct ledger_counts counts = {
+		.lines = 10, .events = 6, .unparsed = 1, .bytes = 99
+	};
 	struct store_totals t;
 	AUTO(buf_done) struct buf out = { 0 };
 	int gaps = 0;
@@ -531,7 +465,6 @@ test_ledger(void **state)
 int
 main(void)
 {
-#define STORE_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_open),
 		STORE_TEST(test_cursor_and_meta),

@@ -1,38 +1,19 @@
-/*
- * The store in trouble: killed, disk full, damaged, locked, of another version; and what
- * waits in it meanwhile: incidents and the outbox.
- */
-#include "store/store.h"
-
+/* The store in trouble: killed, disk full, damaged, locked, of another version. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-#include <sqlite3.h>
-
-#include "core/clock.h"
 #include "store/migrate.h"
-
-#define HOUR_US (INT64_C(3600) * US_PER_S)
-#define DAY_US	(24 * HOUR_US)
-#define T0	(INT64_C(500000) * HOUR_US)
-
-static const struct str source = STR_INIT("/var/log/mail.log");
+#include "store_box.h"
 
 /* --- a file system whose n-th write fails --- */
 
 static struct {
 	sqlite3_vfs vfs, *real;
 	int writes_left; /* then all fail; -1: none does */
-	int result;	 /* of those that fail */
+	int result;      /* of those that fail */
 } shim = { .writes_left = -1 };
 
 struct shim_file {
@@ -59,13 +40,15 @@ behind(sqlite3_file *file)
 static int
 shim_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
-	return is_failing() ? shim.result : behind(f)->pMethods->xWrite(behind(f), p, n, at);
+	return is_failing() ? shim.result
+			    : behind(f)->pMethods->xWrite(behind(f), p, n, at);
 }
 
 static int
 shim_sync(sqlite3_file *f, int flags)
 {
-	return is_failing() ? SQLITE_IOERR_FSYNC : behind(f)->pMethods->xSync(behind(f), flags);
+	return is_failing() ? SQLITE_IOERR_FSYNC
+			    : behind(f)->pMethods->xSync(behind(f), flags);
 }
 
 static int
@@ -181,69 +164,7 @@ shim_register(void **state)
 	return sqlite3_vfs_register(&shim.vfs, 1);
 }
 
-/* --- a folder for each test --- */
-
-struct box {
-	char folder[256], path[300];
-	struct store *store;
-	struct err err;
-};
-
-static void
-check(struct box *b, int r)
-{
-	if (r < 0)
-		fail_msg("%d: %s", r, b->err.text);
-}
-
-static void
-reopen(struct box *b)
-{
-	store_close(b->store);
-	b->store = NULL;
-	check(b, store_open(b->path, STORE_WRITE, &b->store, &b->err));
-}
-
-static int
-set_up(void **state)
-{
-	struct box *b = calloc(1, sizeof *b);
-	const char *tmp = getenv("TMPDIR");
-
-	(void)snprintf(b->folder, sizeof b->folder, "%s/mw-store-XXXXXX",
-	    tmp == NULL || *tmp == '\0' ? "/tmp" : tmp);
-	assert_non_null(mkdtemp(b->folder));
-	(void)snprintf(b->path, sizeof b->path, "%s/s.db", b->folder);
-	shim.writes_left = -1;
-	reopen(b);
-	*state = b;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct box *b = *state;
-	char command[400];
-
-	shim.writes_left = -1;
-	store_close(b->store);
-	(void)snprintf(command, sizeof command, "rm -rf '%s'", b->folder);
-	assert_int_equal(system(command), 0);
-	free(b);
-	return 0;
-}
-
-static void
-sql(struct box *b, const char *text)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(b->path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", text, sqlite3_errmsg(db));
-	(void)sqlite3_close(db);
-}
+/* --- batches --- */
 
 /* One batch: an event of each kind of row, an incident, a notice, the cursor. */
 static int
@@ -445,14 +366,16 @@ test_versions(void **state)
 
 	for (int mode = STORE_READ; mode <= STORE_WRITE; mode++) {
 		assert_int_equal(
-		    store_open(b->path, (enum store_mode)mode, &b->store, &b->err), -EPROTO);
+		    store_open(b->path, (enum store_mode)mode, &b->store, &b->err),
+		    -EPROTO);
 		assert_non_null(strstr(b->err.text, "newer"));
 		assert_non_null(strstr(b->err.text, "3"));
 	}
-	sql(b, "PRAGMA user_version = 0");
+	(void)ask(b, "PRAGMA user_version = 0");
 	assert_int_equal(store_open(b->path, STORE_READ, &b->store, &b->err), -EPROTO);
 	assert_non_null(strstr(b->err.text, "older"));
-	sql(b, "PRAGMA user_version = 1; PRAGMA application_id = 5");
+	(void)ask(b, "PRAGMA user_version = 1");
+	(void)ask(b, "PRAGMA application_id = 5");
 	assert_int_equal(store_open(b->path, STORE_WRITE, &b->store, &b->err), -EUCLEAN);
 	assert_non_null(strstr(b->err.text, "another program"));
 }
@@ -551,218 +474,9 @@ test_reader(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* --- incidents and the outbox --- */
-
-static int
-same_incident(void *ctx, const struct incident *got)
-{
-	const struct incident *want = ctx;
-
-	assert_true(str_eq(got->id, want->id) && str_eq(got->rule, want->rule));
-	assert_true(str_eq(got->group, want->group) && str_eq(got->host, want->host));
-	assert_true(str_eq(got->provider, want->provider));
-	assert_true(str_eq(got->code_id, want->code_id));
-	assert_true(str_eq(got->category, want->category));
-	assert_true(str_eq(got->summary, want->summary) && str_eq(got->advice, want->advice));
-	assert_true(str_eq(got->url, want->url) && str_eq(got->affected, want->affected));
-	assert_true(str_eq(got->samples, want->samples));
-	assert_int_equal(got->severity, want->severity);
-	assert_int_equal(got->state, want->state);
-	assert_int_equal(got->opened_us, want->opened_us);
-	assert_int_equal(got->last_seen_us, want->last_seen_us);
-	assert_int_equal(got->resolved_us, want->resolved_us);
-	assert_int_equal(got->told_us, want->told_us);
-	assert_int_equal(got->count, want->count);
-	assert_int_equal(got->streak, want->streak);
-	return 42;
-}
-
-static int
-add_id(void *ctx, const struct incident *incident)
-{
-	buf_add(ctx, incident->id);
-	buf_add_char(ctx, ' ');
-	return 0;
-}
-
-static void
-test_incident_whole(void **state)
-{
-	struct box *b = *state;
-	struct incident i = {
-		.id = STR("0123456789ab"), .rule = STR("r"), .severity = SEVERITY_CRITICAL,
-		.state = INCIDENT_OPEN, .group = STR("{\"a\":1}"), .host = STR("mx1"),
-		.provider = STR("google"), .code_id = STR("c"), .category = STR("k"),
-		.opened_us = 1, .last_seen_us = 2, .resolved_us = 3, .told_us = 4, .count = 5,
-		.streak = 6, .summary = STR("s'\n"), .advice = STR("a"), .url = STR("u"),
-		.affected = STR("x\ny\n"), .samples = STR("l\xff\n"),
-	};
-
-	check(b, store_save_incident(b->store, &i, &b->err));
-	assert_int_equal(
-	    store_find_incident(b->store, i.id, same_incident, &i, &b->err), 42);
-	i = (struct incident){ .id = i.id, .rule = STR("q"), .state = INCIDENT_RESOLVED };
-	check(b, store_save_incident(b->store, &i, &b->err));
-	assert_int_equal(
-	    store_find_incident(b->store, STR("01"), same_incident, &i, &b->err), 42);
-	check(b, store_forget_incident(b->store, i.id, &b->err));
-	assert_int_equal(
-	    store_find_incident(b->store, i.id, same_incident, &i, &b->err), -ENOENT);
-}
-
-static void
-test_incident_search(void **state)
-{
-	static const struct incident rows[] = {
-		{ .id = STR_INIT("aa"), .state = INCIDENT_OPEN, .opened_us = 50, .last_seen_us = 50 },
-		{ .id = STR_INIT("aabb"), .state = INCIDENT_PENDING, .opened_us = 10 },
-		{ .id = STR_INIT("aacc"), .state = INCIDENT_RESOLVED, .opened_us = 20,
-		    .last_seen_us = 60, .resolved_us = 90 },
-		{ .id = STR_INIT("b%"), .state = INCIDENT_RESOLVED, .opened_us = 5,
-		    .last_seen_us = 8, .resolved_us = 30 },
-		{ .id = STR_INIT("c"), .state = INCIDENT_OPEN, .opened_us = 7, .last_seen_us = 9 },
-	};
-	static const struct {
-		enum incident_filter filter;
-		const char *want;
-	} walks[] = {
-		{ INCIDENTS_OPEN, "c aa " },
-		{ INCIDENTS_ALIVE, "c aabb aacc aa " },
-		{ INCIDENTS_RECENT, "aacc aa c " },
-	};
-	static const struct {
-		struct str id;
-		int want;
-	} finds[] = {
-		{ STR_INIT("aa"), 0 }, { STR_INIT("aab"), 0 }, { STR_INIT("b"), 0 },
-		{ STR_INIT("a"), -ENOTUNIQ }, { STR_INIT(""), -ENOENT },
-		{ STR_INIT("aaa"), -ENOENT }, { STR_INIT("%"), -ENOENT },
-		{ STR_INIT("z"), -ENOENT }, { STR_INIT("aabbc"), -ENOENT },
-	};
-	struct box *b = *state;
-	AUTO(buf_done) struct buf out = { 0 };
-
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		check(b, store_save_incident(b->store, &rows[i], &b->err));
-	for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
-		buf_clear(&out);
-		check(b, store_each_incident(
-			     b->store, walks[i].filter, 40, add_id, &out, &b->err));
-		assert_string_equal(buf_cstr(&out), walks[i].want);
-	}
-	for (size_t i = 0; i < sizeof finds / sizeof *finds; i++) {
-		buf_clear(&out);
-		assert_int_equal(
-		    store_find_incident(b->store, finds[i].id, add_id, &out, &b->err),
-		    finds[i].want);
-		assert_true(str_starts(buf_str(&out), finds[i].want == 0 ? finds[i].id : STR("")));
-	}
-}
-
-static int
-add_row(void *ctx, const struct outbox_row *row)
-{
-	buf_addf(ctx, "%.*s/%d%.*s ", STR_ARG(row->id), (int)row->tries,
-	    STR_ARG(row->last_error));
-	return 0;
-}
-
-static void
-expect_outbox(struct box *b, int64_t now_us, const char *want)
-{
-	AUTO(buf_done) struct buf out = { 0 };
-
-	check(b, store_each_outbox(b->store, now_us, add_row, &out, &b->err));
-	assert_string_equal(buf_cstr(&out), want);
-}
-
-static void
-test_outbox(void **state)
-{
-	static const struct outbox_row rows[] = {
-		{ .id = STR_INIT("z"), .incident = STR_INIT("i"), .notice = NOTICE_OPENED,
-		    .created_us = T0, .due_us = T0 + 10 },
-		{ .id = STR_INIT("a"), .incident = STR_INIT("i"), .notice = NOTICE_RESOLVED,
-		    .created_us = T0, .due_us = T0 },
-		{ .id = STR_INIT("k"), .incident = STR_INIT("j"), .notice = NOTICE_OPENED,
-		    .created_us = T0 - 5, .due_us = T0 + 99 },
-	};
-	struct box *b = *state;
-	struct store_totals t;
-	int64_t due = 0;
-
-	assert_int_equal(store_outbox_next_due(b->store, &due, &b->err), -ENOENT);
-	for (int round = 0; round < 2; round++) /* twice: known ids change nothing */
-		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-			check(b, store_outbox_add(b->store, &rows[i], &b->err));
-	check(b, store_outbox_next_due(b->store, &due, &b->err));
-	assert_int_equal(due, T0);
-	expect_outbox(b, INT64_MAX, "k/0 z/0 a/0 ");
-	expect_outbox(b, T0 + 10, "z/0 a/0 ");
-	expect_outbox(b, T0 - 1, "");
-
-	check(b, store_outbox_failed(b->store, STR("z"), T0 + 50, STR("no"), &b->err));
-	expect_outbox(b, T0 + 10, "a/0 ");
-	expect_outbox(b, T0 + 50, "z/1no a/0 ");
-	check(b, store_outbox_withdraw(b->store, STR("i"), NOTICE_OPENED, &b->err));
-	check(b, store_outbox_withdraw(b->store, STR("j"), NOTICE_OPENED, &b->err));
-	expect_outbox(b, INT64_MAX, "z/1no a/0 ");
-	check(b, store_outbox_sent(b->store, STR("a"), T0 + 1, &b->err));
-	assert_int_equal(store_outbox_sent(b->store, STR("a"), T0 + 2, &b->err), -ENOENT);
-	assert_int_equal(
-	    store_outbox_failed(b->store, STR("k"), T0, STR("no"), &b->err), -ENOENT);
-	check(b, store_outbox_add(b->store, &rows[1], &b->err));
-	check(b, store_outbox_next_due(b->store, &due, &b->err));
-	assert_int_equal(due, T0 + 50);
-	expect_outbox(b, INT64_MAX, "z/1no ");
-	check(b, store_get_totals(b->store, T0, &t, &b->err));
-	assert_int_equal(t.outbox_waiting, 1);
-	assert_int_equal(t.outbox_sent, 1);
-	check(b, store_get_totals(b->store, T0 + 2, &t, &b->err));
-	assert_int_equal(t.outbox_sent, 0);
-}
-
-static void
-test_expire(void **state)
-{
-	struct box *b = *state;
-	struct store_totals t;
-	int n = 0;
-
-	for (int i = 1; i <= 3; i++) {
-		check(b, offer_batch(b, i));
-		assert_true(i > 1 || store_expire(b->store, T0, &b->err) == -EINVAL);
-		check(b, store_commit(b->store, &b->err));
-	}
-	check(b, store_outbox_sent(b->store, STR("000000000001"), T0, &b->err));
-	sql(b, "WITH n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
-	       "INSERT INTO attempt (time, host, mta, direction, outcome, provider) "
-	       "SELECT 7, 0, 0, 0, 0, 0 FROM n");
-	check(b, store_expire(b->store, T0 + 29 * DAY_US, &b->err));
-	sql(b, "CREATE TEMP TABLE t (n CHECK (n = 4)); "
-	       "INSERT INTO t SELECT count(*) FROM attempt");
-	check(b, store_expire(b->store, T0 + 31 * DAY_US, &b->err));
-	sql(b, "CREATE TEMP TABLE t (n CHECK (n = 1)); "
-	       "INSERT INTO t SELECT count(*) FROM attempt; "
-	       "INSERT INTO t SELECT count(*) FROM message; "
-	       "INSERT INTO t SELECT count(*) FROM event; "
-	       "INSERT INTO t SELECT max(id) = 5003 FROM attempt");
-	check(b, store_each_outbox(b->store, INT64_MAX, count_row, &n, &b->err));
-	assert_int_equal(n, 2);
-	check(b, store_get_totals(b->store, 0, &t, &b->err));
-	assert_int_equal(t.outcomes[OUTCOME_BOUNCED], 3);
-	check(b, store_expire(b->store, T0 + 731 * DAY_US, &b->err));
-	check(b, store_get_totals(b->store, 0, &t, &b->err));
-	assert_int_equal(t.outcomes[OUTCOME_BOUNCED], 0);
-	n = 0;
-	check(b, store_each_incident(b->store, INCIDENTS_ALIVE, 0, count_incident, &n, &b->err));
-	assert_int_equal(n, 3);
-}
-
 int
 main(void)
 {
-#define STORE_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_killed),
 		STORE_TEST(test_writes_fail),
@@ -771,10 +485,6 @@ main(void)
 		STORE_TEST(test_damaged),
 		STORE_TEST(test_locked),
 		STORE_TEST(test_reader),
-		STORE_TEST(test_incident_whole),
-		STORE_TEST(test_incident_search),
-		STORE_TEST(test_outbox),
-		STORE_TEST(test_expire),
 	};
 
 	return cmocka_run_group_tests(tests, shim_register, NULL);
