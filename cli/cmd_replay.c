@@ -7,6 +7,7 @@
 #include "cli/input.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "rules/context.h"
 #include "rules/engine.h"
 #include "rules/tally.h"
 
@@ -83,7 +84,7 @@ on_event(void *ctx, struct input_batch *batch, struct event *ev, const struct li
 	const struct replay *replay = ctx;
 	struct kept_list *list = batch->data;
 
-	if ((replay->kinds >> event_num(ev, EVF_kind) & 1) == 0)
+	if ((replay->kinds >> event_num(ev, EVF_kind) & 1) == 0 && !context_wants(ev))
 		return;
 	if (list->n == list->cap) {
 		size_t cap = list->cap == 0 ? 256 : list->cap * 2;

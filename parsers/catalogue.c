@@ -151,8 +151,9 @@ consider(struct inquiry *in, const struct code *code, enum match_class class, si
 	uint64_t weight = (uint64_t)class << 32;
 
 	weight |= (uint64_t)fits_reply(in, code->row.temporary) << 31;
-	weight |= (uint64_t)length << 1;
-	weight |= is_in_ranges(code->status, code->nstatus, in->status);
+	weight |= (uint64_t)length << 2;
+	weight |= (uint64_t)is_in_ranges(code->status, code->nstatus, in->status) << 1;
+	weight |= code->relays.n == 0; /* rather nobody's row than another's */
 	if (weight > in->best_weight) {
 		in->best_weight = weight;
 		in->best = code;
@@ -171,7 +172,7 @@ found_token(void *ctx, const struct token *token)
 		class = CLASS_FIRST;
 	else if (code->rank == RANK_LAST)
 		class = CLASS_WEAK_WORD;
-	else if (code->is_code)
+	else if (token->is_code)
 		class = here ? CLASS_CODE_AT_RELAY : CLASS_CODE;
 	consider(in, code, class, token->n);
 }

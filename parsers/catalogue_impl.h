@@ -69,10 +69,9 @@ struct code {
 	uint32_t smtp_code;
 	struct status_range *status;
 	size_t nstatus;
-	struct str token;
+	struct strs tokens; /* any of them */
 	struct strs relays;
 	enum code_rank rank;
-	bool is_code; /* the token is no ordinary words */
 };
 
 struct suspicion {
@@ -96,6 +95,7 @@ struct provider {
 struct token {
 	uint32_t code;
 	uint16_t n, squeezed_n;
+	bool is_code; /* no ordinary words */
 	char text[MAX_TOKEN], squeezed[MAX_TOKEN];
 };
 

@@ -293,7 +293,7 @@ index_catalogue(struct catalogue *cat)
 	if (cat->bare == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < cat->ncodes; i++)
-		if (cat->codes[i].token.n == 0)
+		if (cat->codes[i].tokens.n == 0)
 			cat->bare[cat->nbare++] = (uint32_t)i;
 	return 0;
 }

@@ -53,11 +53,15 @@ reply_innermost(struct str reply)
 	struct str inner = reply;
 
 	reply = str_head(reply, CATALOGUE_MAX_REPLY);
+	bool lines = is_refusal_code(reply) && reply.p[3] == '-';
+
 	for (size_t i = 1; i + 4 <= reply.n; i++) {
 		const char *c = reply.p + i;
 
 		if ((*c != '4' && *c != '5') || !is_refusal_code(str_skip(reply, i)))
 			continue;
+		if (lines && memcmp(c, reply.p, 3) == 0)
+			continue; /* the next line of the same reply */
 		size_t before = i;
 
 		while (before > 0 && reply.p[before - 1] == ' ')
@@ -166,6 +170,27 @@ bucket_of(const char *three)
 }
 _Static_assert(TOKEN_BUCKETS == 1u << 11, "bucket_of() keeps eleven bits");
 
+/* "A digit, a bracket, / or #, a dot inside, or all upper case" (facts, "Matching
+ * advice" 3): a code; anything else is words. */
+static bool
+is_code_like(struct str token)
+{
+	bool upper = true, letter = false;
+
+	for (size_t i = 0; i < token.n; i++) {
+		char c = token.p[i];
+
+		if (is_digit(c) || (c != '\0' && strchr("[](){}/#", c) != NULL))
+			return true;
+		if (c == '.' && i > 0 && i + 1 < token.n && is_alnum(token.p[i - 1]) &&
+		    is_alnum(token.p[i + 1]))
+			return true;
+		letter = letter || is_alnum(c);
+		upper = upper && !(c >= 'a' && c <= 'z');
+	}
+	return upper && letter;
+}
+
 static bool
 token_make(struct str text, uint32_t code, struct token *out)
 {
@@ -179,6 +204,7 @@ token_make(struct str text, uint32_t code, struct token *out)
 		if (c != ' ')
 			out->squeezed[out->squeezed_n++] = c;
 	}
+	out->is_code = is_code_like(text);
 	return out->squeezed_n >= MIN_TOKEN;
 }
 
@@ -196,13 +222,17 @@ token_compare(const void *a, const void *b)
 int
 tokens_build(struct tokens *tokens, const struct code *codes, size_t ncodes)
 {
-	tokens->items = calloc(ncodes + 1, sizeof *tokens->items);
+	size_t most = 1;
+
+	for (size_t i = 0; i < ncodes; i++)
+		most += codes[i].tokens.n;
+	tokens->items = calloc(most, sizeof *tokens->items);
 	if (tokens->items == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < ncodes; i++)
-		if (codes[i].token.n > 0 &&
-		    token_make(codes[i].token, (uint32_t)i, &tokens->items[tokens->n]))
-			tokens->n++;
+		for (size_t k = 0; k < codes[i].tokens.n; k++)
+			if (token_make(codes[i].tokens.p[k], (uint32_t)i, &tokens->items[tokens->n]))
+				tokens->n++;
 	if (tokens->n > 0)
 		qsort(tokens->items, tokens->n, sizeof *tokens->items, token_compare);
 	for (size_t i = 0, b = 0; b <= TOKEN_BUCKETS; b++) {
@@ -230,8 +260,9 @@ tokens_search(const struct tokens *tokens, const struct scratch *s, token_fn fn,
 	for (size_t i = 0; i + 3 <= s->squeezed_n; i++) {
 		size_t at = s->at[i];
 
-		/* never directly after a letter or digit: RACT is not in "character" */
-		if (at > 0 && is_alnum(s->text[at - 1]))
+		/* No word begins in another: RACT is not in "character", though
+		 * #BL000000 is in "codes.php#BL000000". */
+		if (at > 0 && is_alnum(s->text[at - 1]) && is_alnum(s->text[at]))
 			continue;
 		uint32_t b = bucket_of(s->squeezed + i);
 

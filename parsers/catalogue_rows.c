@@ -207,46 +207,36 @@ read_answer(struct row_reader *r, const struct ynode *map, struct catalogue_code
 		diag_add(r->diags, map->at, "'%.*s' needs a category", STR_ARG(row->id));
 }
 
-/* "A digit, a bracket, / or #, a dot inside, or all upper case" (facts, "Matching
- * advice" 3): a code; anything else is words. */
-static bool
-is_code_like(struct str token)
+/* `token` and those of `also`. */
+static struct strs
+read_tokens(struct row_reader *r, const struct ynode *map)
 {
-	bool upper = true, letter = false;
+	struct strs tokens = read_words(r, map, "also");
+	struct str first = read_text(r, map, "token");
 
-	for (size_t i = 0; i < token.n; i++) {
-		char c = token.p[i];
+	if (first.n > 0 && tokens.p == NULL)
+		tokens.p = catalogue_take(r->cat, sizeof *tokens.p);
+	if (first.n > 0 && tokens.p != NULL)
+		tokens.p[tokens.n++] = first; /* read_words() left room for it */
+	for (size_t i = 0; i < tokens.n; i++) {
+		struct str token = tokens.p[i];
+		size_t solid = 0;
 
-		if (is_digit(c) || (c != '\0' && strchr("[](){}/#", c) != NULL))
-			return true;
-		if (c == '.' && i > 0 && i + 1 < token.n && is_alnum(token.p[i - 1]) &&
-		    is_alnum(token.p[i + 1]))
-			return true;
-		letter = letter || is_alnum(c);
-		upper = upper && !(c >= 'a' && c <= 'z');
+		for (size_t k = 0; k < token.n; k++)
+			solid += token.p[k] != ' ';
+		if (solid < MIN_TOKEN || token.n > MAX_TOKEN || token.p[0] == ' ')
+			diag_add(r->diags, map->at,
+			    "token '%.*s': expected %d to %d bytes, the first no blank",
+			    STR_ARG(token), MIN_TOKEN, MAX_TOKEN);
 	}
-	return upper && letter;
-}
-
-static void
-check_token(struct row_reader *r, const struct ynode *map, struct str token)
-{
-	size_t solid = 0;
-
-	for (size_t i = 0; i < token.n; i++)
-		solid += token.p[i] != ' ';
-	if (token.n > 0 && (solid < MIN_TOKEN || token.n > MAX_TOKEN))
-		diag_add(r->diags, ynode_get(map, "token")->at,
-		    "a token has %d to %d bytes", MIN_TOKEN, MAX_TOKEN);
-	else if (token.n > 0 && token.p[0] == ' ')
-		diag_add(r->diags, ynode_get(map, "token")->at, "a token begins with no blank");
+	return tokens;
 }
 
 bool
 read_code(struct row_reader *r, const struct ynode *map, struct code *out)
 {
 	static const char *const keys[] = { "id", "provider", "smtp_code", "status", "token",
-		"relays", "rank", "category", "severity", "temporary", "meaning", "remedy",
+		"also", "relays", "rank", "category", "severity", "temporary", "meaning", "remedy",
 		"url", NULL };
 	size_t before = r->diags->errors;
 
@@ -259,13 +249,11 @@ read_code(struct row_reader *r, const struct ynode *map, struct code *out)
 	check_provider(r, map, out->row.provider);
 	out->smtp_code = (uint32_t)ynode_int(map, "smtp_code", 0, 400, 599, r->diags);
 	out->nstatus = read_ranges(r, map, &out->status);
-	out->token = read_text(r, map, "token");
-	check_token(r, map, out->token);
-	out->is_code = is_code_like(out->token);
+	out->tokens = read_tokens(r, map);
 	out->relays = read_words(r, map, "relays");
 	out->rank = (enum code_rank)read_choice(r, map, "rank", ranks, RANK_NORMAL);
 	read_answer(r, map, &out->row);
-	if (out->token.n == 0 && out->nstatus == 0 && out->smtp_code == 0)
+	if (out->tokens.n == 0 && out->nstatus == 0 && out->smtp_code == 0)
 		diag_add(r->diags, map->at, "'%.*s' needs a token, a status or an smtp_code",
 		    STR_ARG(out->row.id));
 	return r->diags->errors == before && !r->no_memory;

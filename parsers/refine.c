@@ -128,9 +128,11 @@ refine_event(const struct catalogue *catalogue, struct event *ev)
 	strip_brackets(ev);
 	if (event_has(ev, EVF_reply))
 		read_reply(ev);
-	if (event_num(ev, EVF_kind) != KIND_ATTEMPT)
-		return;
 	if (event_num(ev, EVF_direction) != DIRECTION_OUTBOUND)
+		return;
+	if (event_num(ev, EVF_kind) == KIND_CONNECTION && catalogue != NULL)
+		find_provider(catalogue, ev);
+	if (event_num(ev, EVF_kind) != KIND_ATTEMPT)
 		return;
 	if (is_loopback(event_text(ev, EVF_relay_ip))) {
 		event_set_num(ev, EVF_direction, DIRECTION_INTERNAL);

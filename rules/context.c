@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "core/clock.h"
+
 enum { WAYS = 4, MAX_NAMES = 1024 };
 
 struct entry {
@@ -12,7 +14,12 @@ struct entry {
 
 struct context {
 	struct entry domains[CONTEXT_DOMAINS];
-	struct entry messages[CONTEXT_MESSAGES];
+	struct entry messages[CONTEXT_MESSAGES]; /* and OpenSMTPD's sessions */
+	struct {
+		uint64_t host;
+		int64_t at_us;
+		uint16_t name;
+	} failed[CONTEXT_HOSTS]; /* the last connection that failed, by our host */
 	char *names[MAX_NAMES]; /* owned; [0] is not used */
 	size_t nnames;
 	uint32_t clock;
@@ -116,6 +123,50 @@ set_provider(const struct context *c, struct event *ev, const struct entry *entr
 		event_set_text(ev, EVF_provider, str_of(c->names[entry->name]));
 }
 
+static uint64_t
+session_key(const struct event *ev)
+{
+	uint64_t h = str_hash(event_text(ev, EVF_session_id));
+
+	return (h ^ str_hash(event_text(ev, EVF_host))) | 1;
+}
+
+/*
+ * OpenSMTPD logs a connection that fails by session, and the envelopes that waited for it
+ * without: "mta connecting ... host=H", "mta error", "mta delivery ... relay=DOMAIN".
+ */
+static void
+learn_connection(struct context *c, const struct event *ev)
+{
+	uint64_t host = str_hash(event_text(ev, EVF_host));
+	const struct entry *session;
+
+	if (!event_has(ev, EVF_session_id))
+		return;
+	if (event_num(ev, EVF_kind) == KIND_CONNECTION) {
+		if (event_has(ev, EVF_relay_name))
+			put(c, c->messages, CONTEXT_MESSAGES, session_key(ev),
+			    event_text(ev, EVF_provider));
+		return;
+	}
+	session = find(c, c->messages, CONTEXT_MESSAGES, session_key(ev));
+	c->failed[host % CONTEXT_HOSTS].host = host;
+	c->failed[host % CONTEXT_HOSTS].at_us = ev->time_us;
+	c->failed[host % CONTEXT_HOSTS].name = session == NULL ? 0 : session->name;
+}
+
+static void
+guess_by_failure(struct context *c, struct event *ev)
+{
+	uint64_t host = str_hash(event_text(ev, EVF_host));
+	size_t i = host % CONTEXT_HOSTS;
+	int64_t age_us = ev->time_us - c->failed[i].at_us;
+
+	if (c->failed[i].host == host && c->failed[i].name != 0 && age_us >= 0 &&
+	    age_us <= CONTEXT_FAILED_S * (int64_t)US_PER_S)
+		event_set_text(ev, EVF_provider, str_of(c->names[c->failed[i].name]));
+}
+
 /* By the recipient if the line names one, else by the message's last deferral. */
 static void
 find_expired(struct context *c, struct event *ev)
@@ -139,15 +190,22 @@ context_apply(struct context *c, struct event *ev)
 			find_expired(c, ev);
 		return;
 	}
-	if (event_num(ev, EVF_kind) != KIND_ATTEMPT ||
-	    event_num(ev, EVF_direction) != DIRECTION_OUTBOUND)
+	if (event_num(ev, EVF_direction) != DIRECTION_OUTBOUND)
 		return;
+	if (event_num(ev, EVF_kind) != KIND_ATTEMPT) {
+		if (context_wants(ev))
+			learn_connection(c, ev);
+		return;
+	}
 	uint64_t domain = domain_key(ev);
 
 	if (event_has(ev, EVF_relay_ip) && domain != 0) /* a host answered */
 		put(c, c->domains, CONTEXT_DOMAINS, domain, event_text(ev, EVF_provider));
 	else if (!event_has(ev, EVF_provider) && domain != 0)
 		set_provider(c, ev, find(c, c->domains, CONTEXT_DOMAINS, domain));
+	if (!event_has(ev, EVF_provider) && !event_has(ev, EVF_relay_ip) &&
+	    str_eq(event_text(ev, EVF_mta), STR("opensmtpd")))
+		guess_by_failure(c, ev);
 	if (outcome == OUTCOME_DEFERRED && event_has(ev, EVF_queue_id)) {
 		struct str provider = event_text(ev, EVF_provider);
 

@@ -70,7 +70,7 @@ static int
 take_file(struct file_source *fs, const struct rotation_file *f, const struct mark *at,
     struct err *err)
 {
-	struct mark beginning = { .dev = f->dev, .ino = f->ino };
+	struct mark beginning = { .dev = f->dev, .ino = f->ino, .born_ns = f->born_ns };
 	int r;
 
 	drop_file(fs);
@@ -106,14 +106,15 @@ open_current(struct file_source *fs, struct rotation_file *out, struct err *err)
 		return err_set(err, -EINVAL, "open %s: not a regular file", fs->path);
 	}
 	*out = (struct rotation_file){ .fd = fd, .dev = st.st_dev, .ino = st.st_ino,
-		.size = (uint64_t)st.st_size, .is_current = true };
+		.size = (uint64_t)st.st_size, .born_ns = mark_born_ns(fd),
+		.is_current = true };
 	return 1;
 }
 
 static int
 begin_at_end(struct file_source *fs, const struct rotation_file *f, struct err *err)
 {
-	struct mark at = { .dev = f->dev, .ino = f->ino };
+	struct mark at = { .dev = f->dev, .ino = f->ino, .born_ns = f->born_ns };
 
 	at.offset = follow_line_end(f->fd, f->size);
 	int r = take_file(fs, f, &at, err);
@@ -148,7 +149,7 @@ tell_moved(struct file_source *fs, const struct rotation_file *current,
 {
 	unsigned long long at = fs->mark.offset;
 
-	if (current->ino == fs->mark.ino && current->dev == fs->mark.dev)
+	if (mark_is_inode(&fs->mark, current->dev, current->ino, current->born_ns))
 		source_tell_gap(&fs->base, GAP_TRUNCATED,
 		    found != NULL ?
 			"%s was truncated; read on at byte %llu of its copy %s, but what "
@@ -179,7 +180,8 @@ begin_anew(struct file_source *fs, struct err *err)
 		return r;
 	fs->prev = newest;
 	fs->has_prev = true;
-	if (current.ino == old.ino && current.dev == old.dev && old.head_n > 0) {
+	if (mark_is_inode(&old, current.dev, current.ino, current.born_ns) &&
+	    old.head_n > 0) {
 		fs->prev = old;
 		fs->prev.offset = old.head_n;
 		fs->prev.tail_n = 0;
@@ -208,6 +210,7 @@ resume(struct file_source *fs, struct err *err)
 	}
 	at.dev = found.dev;
 	at.ino = found.ino;
+	at.born_ns = found.born_ns;
 	return take_file(fs, &found, &at, err);
 }
 

@@ -202,7 +202,8 @@ file_watch_reading(struct file_watch *w, int fd, struct err *err)
 		/* By descriptor: the name may already belong to another file. */
 		(void)snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
 		wd = inotify_add_watch(w->fd, name, file_mask);
-		if (wd < 0 && errno == ENOENT)
+		/* No /proc, or not ours to look into after a change of user. */
+		if (wd < 0 && (errno == ENOENT || errno == EACCES))
 			wd = inotify_add_watch(w->fd, w->path, file_mask);
 		if (wd < 0)
 			return watch_failed(w->path, err);

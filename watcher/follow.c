@@ -17,6 +17,7 @@ struct follow {
 	struct input *packed;
 	struct splitter split;
 	uint64_t dev, ino;
+	int64_t born_ns;
 	char head[MARK_HEAD_BYTES]; /* the file's first bytes, as far as read */
 	size_t nhead;
 	char tail[MARK_TAIL_BYTES]; /* plain: the last bytes that were read */
@@ -116,6 +117,7 @@ follow_open(int fd, const char *name, const struct mark *at, struct follow **out
 	f->name = str_dup(str_of(name));
 	f->dev = at->dev;
 	f->ino = at->ino;
+	f->born_ns = at->born_ns;
 	int r = open_at(f, at, err);
 
 	if (r < 0) {
@@ -206,6 +208,7 @@ follow_mark(const struct follow *f, const struct line_batch *batch, size_t n,
 	*mark_out = (struct mark){
 		.dev = f->dev,
 		.ino = f->ino,
+		.born_ns = f->born_ns,
 		.offset = offset,
 		.head_n = (uint32_t)head.n,
 		.head_hash = mark_hash(head),

@@ -22,28 +22,48 @@ mark_hash(struct str bytes)
 }
 
 #define MARK_FORMAT(u32, u64, x64)                                                         \
-	"f1 dev=%" x64 " ino=%" u64 " off=%" u64 " head=%" u32 ":%" x64 " tail=%" u32      \
+	"f1 dev=%" x64 " ino=%" u64 " born=%" x64 " off=%" u64 " head=%" u32 ":%" x64 " tail=%" u32      \
 	":%" x64
 
 void
 mark_print(const struct mark *mark, char *to, size_t size)
 {
 	(void)snprintf(to, size, MARK_FORMAT(PRIu32, PRIu64, PRIx64), mark->dev, mark->ino,
-	    mark->offset, mark->head_n, mark->head_hash, mark->tail_n, mark->tail_hash);
+	    (uint64_t)mark->born_ns, mark->offset, mark->head_n, mark->head_hash, mark->tail_n, mark->tail_hash);
 }
 
 bool
 mark_parse(struct mark *mark, const char *text)
 {
 	struct mark m = { 0 };
-	int n = sscanf(text, MARK_FORMAT(SCNu32, SCNu64, SCNx64), &m.dev, &m.ino, &m.offset,
-	    &m.head_n, &m.head_hash, &m.tail_n, &m.tail_hash);
+	uint64_t born = 0;
+	int n = sscanf(text, MARK_FORMAT(SCNu32, SCNu64, SCNx64), &m.dev, &m.ino, &born,
+	    &m.offset, &m.head_n, &m.head_hash, &m.tail_n, &m.tail_hash);
 
-	if (n != 7 || m.ino == 0 || m.head_n > MARK_HEAD_BYTES ||
+	if (n != 8 || m.ino == 0 || m.head_n > MARK_HEAD_BYTES ||
 	    m.tail_n > MARK_TAIL_BYTES || m.head_n > m.offset || m.tail_n > m.offset)
 		return false;
+	m.born_ns = (int64_t)born;
 	*mark = m;
 	return true;
+}
+
+int64_t
+mark_born_ns(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) < 0 ||
+	    (st.stx_mask & STATX_BTIME) == 0)
+		return 0;
+	return st.stx_btime.tv_sec * INT64_C(1000000000) + st.stx_btime.tv_nsec;
+}
+
+bool
+mark_is_inode(const struct mark *mark, uint64_t dev, uint64_t ino, int64_t born_ns)
+{
+	return mark->ino == ino && mark->dev == dev &&
+	    (mark->born_ns == born_ns || mark->born_ns == 0 || born_ns == 0);
 }
 
 /* A second descriptor, at the beginning. */
@@ -119,6 +139,7 @@ mark_beginning(struct mark *mark, int fd, const char *name, struct err *err)
 	*mark = (struct mark){
 		.dev = st.st_dev,
 		.ino = st.st_ino,
+		.born_ns = mark_born_ns(fd),
 		.offset = (uint64_t)got,
 		.head_n = (uint32_t)got,
 		.head_hash = mark_hash((struct str){ bytes, (size_t)got }),

@@ -18,6 +18,7 @@ enum {
 
 struct mark {
 	uint64_t dev, ino; /* ino 0: no file yet */
+	int64_t born_ns;   /* of the inode, whose number may be used again; 0: unknown */
 	uint64_t offset;
 	uint32_t head_n, tail_n; /* bytes hashed, never past the offset */
 	uint64_t head_hash, tail_hash;
@@ -32,6 +33,10 @@ mark_is_set(const struct mark *mark)
 {
 	return mark->ino != 0;
 }
+
+/* Is the file with that inode still the one that the mark was made in? */
+bool mark_is_inode(const struct mark *mark, uint64_t dev, uint64_t ino, int64_t born_ns);
+int64_t mark_born_ns(int fd); /* 0 where the file system does not know */
 
 /* Has the file (packed or not) the mark's bytes in their places? 1, 0, or a
  * negative errno. fd stays the caller's, but not its position. */

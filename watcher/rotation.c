@@ -40,6 +40,7 @@ open_sibling(const struct siblings *list, const struct sibling *s,
 		.dev = st.st_dev,
 		.ino = st.st_ino,
 		.size = (uint64_t)st.st_size,
+		.born_ns = mark_born_ns(fd),
 		.is_current = s->kind == SIBLING_CURRENT,
 	};
 	(void)snprintf(out->name, sizeof out->name, "%s", s->name);

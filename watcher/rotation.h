@@ -22,6 +22,7 @@ enum { ROTATION_MAX_FILES = 4096 };
 struct rotation_file {
 	int fd;
 	uint64_t dev, ino, size;
+	int64_t born_ns; /* as in a mark */
 	bool is_current; /* the one that is written to, not a rotated one */
 	bool is_after;	 /* of rotation_next(): the mark's file was there to go by */
 	char name[NAME_MAX + 1];

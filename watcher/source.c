@@ -127,6 +127,8 @@ run_turn(struct source *src)
 		return;
 	}
 	src->wait_s = FIRST_WAIT_S;
+	src->waiting = false;
+	(void)sd_event_source_set_enabled(src->retry, SD_EVENT_OFF);
 	if (r == STEP_MORE)
 		(void)sd_event_source_set_enabled(src->again, SD_EVENT_ONESHOT);
 }
@@ -149,7 +151,6 @@ on_retry(sd_event_source *s, uint64_t usec, void *ctx)
 
 	(void)s;
 	(void)usec;
-	src->waiting = false;
 	run_turn(src);
 	return 0;
 }

@@ -669,7 +669,7 @@ static void
 test_link(void **state)
 {
 	struct rig *rig = *state;
-	char dir[128], real[160];
+	char dir[128], real[160], old[164];
 
 	(void)snprintf(dir, sizeof dir, "%s/elsewhere", rig->dir);
 	(void)snprintf(real, sizeof real, "%s/mail.log", dir);
@@ -679,9 +679,9 @@ test_link(void **state)
 	settle(rig);
 	put_lines(real, 0, 10);
 	wait_for(rig, &rig->lines, 10);
-	(void)snprintf(dir, sizeof dir, "%s.1", real);
-	assert_int_equal(rename(real, dir), 0);
-	put_lines(dir, 10, 20);
+	(void)snprintf(old, sizeof old, "%s.1", real);
+	assert_int_equal(rename(real, old), 0);
+	put_lines(old, 10, 20);
 	settle(rig);
 	put_lines(real, 20, 30);
 	wait_for(rig, &rig->lines, 30);
@@ -837,7 +837,6 @@ run_traffic(struct traffic *t)
 {
 	struct rig *rig = t->rig;
 	pthread_t writer, rotator;
-	size_t rest = 0;
 
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);
@@ -852,7 +851,6 @@ run_traffic(struct traffic *t)
 	pthread_join(writer, NULL);
 	pthread_join(rotator, NULL);
 	settle(rig);
-	(void)rest;
 	print_message("  %u rotations, %zu lines, gaps: %zu truncated, %zu lost\n",
 	    t->rotations, rig->lines, rig->gaps[GAP_TRUNCATED], rig->gaps[GAP_LOST_FILE]);
 	assert_true(t->rotations >= 5);

@@ -1,0 +1,218 @@
+#!/bin/sh
+# Installs what mailwarden needs from the system's packages.
+#
+#   scripts/setup.sh [build|test]     build: compile and run; test: also what scripts/test uses
+#
+# What is there already is not touched: when nothing is missing, nothing is installed and
+# neither root nor a network is needed. Debian, Ubuntu, Fedora and Arch are known; elsewhere
+# it names what is missing.
+set -eu
+
+what=${1:-build}
+case $what in build | test) ;; *)
+	echo "usage: scripts/setup.sh [build|test]" >&2
+	exit 2
+	;;
+esac
+
+say() { printf '%s\n' "$*" >&2; }
+have() { command -v "$1" >/dev/null 2>&1; }
+have_lib() { have pkg-config && pkg-config --exists "$1"; }
+
+# --- what is missing, in words that do not depend on the system ---
+
+have_c() { have gcc && printf '#include <stdio.h>\n' | gcc -E - >/dev/null 2>&1; }
+have_fuzzer() {
+	have clang || return 1
+	dir=$(mktemp -d)
+	printf '#include <stddef.h>\nint LLVMFuzzerTestOneInput(const char *p, size_t n);\nint LLVMFuzzerTestOneInput(const char *p, size_t n) { return p == 0 && n; }\n' >"$dir/f.c"
+	found=0
+	clang -fsanitize=fuzzer,address,undefined -o "$dir/f" "$dir/f.c" >/dev/null 2>&1 || found=1
+	rm -rf "$dir"
+	return $found
+}
+have_sanitizer() {
+	have_c || return 1
+	dir=$(mktemp -d)
+	echo 'int main(void) { return 0; }' >"$dir/f.c"
+	found=0
+	gcc -fsanitize=address,undefined -o "$dir/f" "$dir/f.c" >/dev/null 2>&1 || found=1
+	rm -rf "$dir"
+	return $found
+}
+# Debian's module is there for Debian's python3 alone; another may stand before it in PATH.
+have_aiosmtpd() {
+	for python in /usr/bin/python3 python3; do
+		if have $python && $python -c 'import aiosmtpd' >/dev/null 2>&1; then
+			return 0
+		fi
+	done
+	return 1
+}
+have_journal_remote() {
+	[ -x /lib/systemd/systemd-journal-remote ] || [ -x /usr/lib/systemd/systemd-journal-remote ]
+}
+
+find_missing() {
+	missing=
+	need() { missing="$missing $1"; }
+	have_c || need c
+	have cmake || need cmake
+	have ninja || need ninja
+	have pkg-config || need pkg-config
+	for lib in libsystemd libpcre2-8 libcurl sqlite3 yaml-0.1 libarchive; do
+		have_lib "$lib" || need "$lib"
+	done
+	[ "$what" = test ] || return 0
+	have_sanitizer || need sanitizer
+	have_lib cmocka || need cmocka
+	have clang || need clang
+	have_fuzzer || need fuzzer
+	have clang-format || need clang-format
+	have python3 || need python3
+	have_aiosmtpd || need aiosmtpd
+	have openssl || need openssl
+	have_journal_remote || need journal-remote
+	for tool in zstd xz bzip2 gzip; do
+		have "$tool" || need "$tool"
+	done
+}
+
+# --- the same in package names ---
+
+# The runtime of libFuzzer goes with clang's version.
+apt_fuzzer() {
+	major=$(clang -dumpversion 2>/dev/null | cut -d. -f1)
+	[ -n "$major" ] || major=$(apt-cache depends clang 2>/dev/null |
+		sed -n 's/.*Depends: clang-\([0-9]*\).*/\1/p' | head -n 1)
+	echo "libclang-rt-${major:-14}-dev"
+}
+
+package() {
+	case $system:$1 in
+	apt:c) echo gcc libc6-dev ;;
+	apt:ninja) echo ninja-build ;;
+	apt:libsystemd) echo libsystemd-dev ;;
+	apt:libpcre2-8) echo libpcre2-dev ;;
+	apt:libcurl) echo libcurl4-openssl-dev ;;
+	apt:sqlite3) echo libsqlite3-dev ;;
+	apt:yaml-0.1) echo libyaml-dev ;;
+	apt:libarchive) echo libarchive-dev ;;
+	apt:sanitizer) echo gcc ;;
+	apt:cmocka) echo libcmocka-dev ;;
+	apt:fuzzer) apt_fuzzer ;;
+	apt:aiosmtpd) echo python3 python3-aiosmtpd ;;
+	apt:journal-remote) echo systemd-journal-remote ;;
+	apt:xz) echo xz-utils ;;
+	dnf:c) echo gcc glibc-devel ;;
+	dnf:ninja) echo ninja-build ;;
+	dnf:pkg-config) echo pkgconf-pkg-config ;;
+	dnf:libsystemd) echo systemd-devel ;;
+	dnf:libpcre2-8) echo pcre2-devel ;;
+	dnf:libcurl) echo libcurl-devel ;;
+	dnf:sqlite3) echo sqlite-devel ;;
+	dnf:yaml-0.1) echo libyaml-devel ;;
+	dnf:libarchive) echo libarchive-devel ;;
+	dnf:sanitizer) echo libasan libubsan ;;
+	dnf:cmocka) echo libcmocka-devel ;;
+	dnf:fuzzer) echo compiler-rt ;;
+	dnf:clang-format) echo clang-tools-extra ;;
+	dnf:aiosmtpd) echo python3-aiosmtpd ;;
+	dnf:journal-remote) echo systemd-journal-remote ;;
+	pacman:c | pacman:sanitizer) echo gcc ;;
+	pacman:pkg-config) echo pkgconf ;;
+	pacman:libsystemd) echo systemd-libs ;;
+	pacman:libpcre2-8) echo pcre2 ;;
+	pacman:libcurl) echo curl ;;
+	pacman:sqlite3) echo sqlite ;;
+	pacman:yaml-0.1) echo libyaml ;;
+	pacman:fuzzer) echo compiler-rt ;;
+	pacman:clang-format) echo clang ;;
+	pacman:python3) echo python ;;
+	pacman:aiosmtpd) echo python-aiosmtpd ;;
+	pacman:journal-remote) echo systemd libmicrohttpd ;;
+	*) echo "$1" ;;
+	esac
+}
+
+find_system() {
+	for tool in apt-get dnf pacman; do
+		if have $tool; then
+			echo ${tool%-get}
+			return
+		fi
+	done
+	echo unknown
+}
+
+# --- installing ---
+
+interactive=no
+[ ! -t 0 ] || interactive=yes
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		env "$@"
+	elif [ "$interactive" = yes ]; then
+		sudo env "$@"
+	else
+		sudo -n env "$@"
+	fi
+}
+
+apt_install() {
+	as_root DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 \
+		install -y --no-install-recommends "$@" </dev/null
+}
+
+# Fresh lists only if the packages can't be had with those that are there.
+install_packages() {
+	case $system in
+	apt)
+		apt_install "$@" && return 0
+		as_root apt-get -o DPkg::Lock::Timeout=120 update </dev/null || return 1
+		# shellcheck disable=SC2046,SC2086 # names are words; the lists may say other names
+		set -- $(package_names)
+		apt_install "$@"
+		;;
+	dnf) as_root dnf install -y --setopt=install_weak_deps=False "$@" </dev/null ;;
+	pacman) as_root pacman -S --needed --noconfirm "$@" </dev/null ;;
+	esac
+}
+
+package_names() {
+	for item in $missing; do
+		package "$item"
+	done | tr ' ' '\n' | sort -u | tr '\n' ' '
+}
+
+cannot() {
+	say "$1"
+	say "still missing:$missing"
+	[ "$system" = unknown ] || say "as packages: $(package_names)"
+	exit 1
+}
+
+find_missing
+[ -n "$missing" ] || exit 0
+system=$(find_system)
+if [ "$system" = unknown ]; then
+	cannot "This system has none of apt-get, dnf and pacman: install by hand what is missing."
+fi
+if [ "$(id -u)" -ne 0 ] && ! have sudo; then
+	cannot "Not root and no sudo: ask root to install what is missing."
+fi
+
+say "installing: $(package_names)"
+log=$(mktemp)
+# shellcheck disable=SC2046 # names are words
+if ! install_packages $(package_names) >"$log" 2>&1; then
+	tail -n 20 "$log" >&2
+	rm -f "$log"
+	find_missing
+	[ -n "$missing" ] || exit 0
+	cannot "The packages could not be installed (no network? sudo refused?)."
+fi
+rm -f "$log"
+find_missing
+[ -z "$missing" ] || cannot "The packages are installed, and yet something is not there."
