@@ -18,12 +18,14 @@ struct inquiry {
 };
 
 /* Classes of rows, from weak to strong (facts, "Matching advice" 3). Suspicions stand
- * between CLASS_WEAK_WORD and CLASS_STATUS_AT_RELAY. */
+ * between CLASS_PHRASE and CLASS_STATUS_AT_RELAY. */
 enum match_class {
 	CLASS_NONE,
 	CLASS_SMTP_CODE,
-	CLASS_STATUS,
+	CLASS_VAGUE_STATUS,
 	CLASS_WEAK_WORD,
+	CLASS_STATUS,
+	CLASS_PHRASE,
 	CLASS_STATUS_AT_RELAY,
 	CLASS_WORDS,
 	CLASS_WORDS_AT_RELAY,
@@ -160,6 +162,12 @@ consider(struct inquiry *in, const struct code *code, enum match_class class, si
 	}
 }
 
+static enum match_class
+best_class(const struct inquiry *in)
+{
+	return (enum match_class)(in->best_weight >> 32);
+}
+
 static void
 found_token(void *ctx, const struct token *token)
 {
@@ -170,11 +178,13 @@ found_token(void *ctx, const struct token *token)
 
 	if (code->rank == RANK_FIRST)
 		class = CLASS_FIRST;
+	else if (code->rank == RANK_LATE)
+		class = CLASS_PHRASE;
 	else if (code->rank == RANK_LAST)
 		class = CLASS_WEAK_WORD;
 	else if (token->is_code)
 		class = here ? CLASS_CODE_AT_RELAY : CLASS_CODE;
-	consider(in, code, class, token->n);
+	consider(in, code, class, token->text.n);
 }
 
 /* Rows without a token are told by their status, or by the SMTP code alone. */
@@ -190,7 +200,8 @@ consider_bare(struct inquiry *in)
 				continue;
 			if (anywhere)
 				/* one status says more than a range of them */
-				consider(in, code, CLASS_STATUS,
+				consider(in, code,
+				    code->rank == RANK_LAST ? CLASS_VAGUE_STATUS : CLASS_STATUS,
 				    code->status[0].from == code->status[0].to);
 			else if (is_at_relay(in, code))
 				consider(in, code, CLASS_STATUS_AT_RELAY, 0);
@@ -257,7 +268,7 @@ search_words(struct inquiry *in)
 
 	scratch_fill(&scratch, inner);
 	tokens_search(&in->cat->tokens, &scratch, found_token, in);
-	if (in->best_weight >> 32 <= CLASS_WEAK_WORD && inner.p != in->words.p) {
+	if (best_class(in) <= CLASS_WEAK_WORD && inner.p != in->words.p) {
 		scratch_fill(&scratch, in->words);
 		tokens_search(&in->cat->tokens, &scratch, found_token, in);
 	}
@@ -313,7 +324,7 @@ confidence_of(enum match_class class)
 {
 	if (class >= CLASS_WORDS_AT_RELAY)
 		return CONFIDENCE_HIGH;
-	return class >= CLASS_STATUS_AT_RELAY ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
+	return class >= CLASS_PHRASE ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
 }
 
 bool
@@ -327,9 +338,9 @@ catalogue_explain(const struct catalogue *cat, const struct catalogue_question *
 	*answer = (struct catalogue_answer){ .provider = in.provider };
 	if (in.words.n > 0)
 		search_words(&in);
-	if (in.best_weight >> 32 <= CLASS_WEAK_WORD)
+	if (best_class(&in) < CLASS_WORDS)
 		consider_bare(&in);
-	if (in.best_weight >> 32 <= CLASS_WEAK_WORD)
+	if (best_class(&in) < CLASS_STATUS_AT_RELAY)
 		suspicion = find_suspicion(&in);
 
 	if (suspicion != NULL) {
@@ -339,7 +350,7 @@ catalogue_explain(const struct catalogue *cat, const struct catalogue_question *
 		    suspicion->suspected ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
 	} else if (in.best != NULL) {
 		fill_answer(&in, &in.best->row, answer);
-		answer->confidence = confidence_of((enum match_class)(in.best_weight >> 32));
+		answer->confidence = confidence_of(best_class(&in));
 	}
 	return answer->category.n > 0;
 }

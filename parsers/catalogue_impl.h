@@ -61,7 +61,8 @@ struct strs {
 enum code_rank {
 	RANK_NORMAL,
 	RANK_FIRST, /* goes before all else: it tells a fault of the receiver */
-	RANK_LAST,  /* one weak word */
+	RANK_LATE,  /* a phrase of many servers */
+	RANK_LAST,  /* one weak word, or a status that says next to nothing */
 };
 
 struct code {
@@ -93,10 +94,10 @@ struct provider {
 
 /* A token ready for search: lower case, and the same without blanks. */
 struct token {
+	struct str text, squeezed;
 	uint32_t code;
-	uint16_t n, squeezed_n;
+	uint16_t bucket;
 	bool is_code; /* no ordinary words */
-	char text[MAX_TOKEN], squeezed[MAX_TOKEN];
 };
 
 struct tokens {
@@ -134,12 +135,12 @@ struct str reply_innermost(struct str reply);
 struct str reply_head(struct str reply, uint32_t *smtp_code, status_number *status);
 void scratch_fill(struct scratch *s, struct str reply);
 
-int tokens_build(struct tokens *tokens, const struct code *codes, size_t ncodes);
+/* From cat->codes. */
+int tokens_build(struct catalogue *cat);
 /* Calls fn for each token that stands in s. */
 typedef void (*token_fn)(void *ctx, const struct token *token);
 void tokens_search(const struct tokens *tokens, const struct scratch *s, token_fn fn,
     void *ctx);
-void tokens_done(struct tokens *tokens);
 
 static inline bool
 is_alnum(char c)

@@ -280,7 +280,7 @@ index_names(struct names *names, const struct strs *list, size_t provider)
 static int
 index_catalogue(struct catalogue *cat)
 {
-	int r = tokens_build(&cat->tokens, cat->codes, cat->ncodes);
+	int r = tokens_build(cat);
 
 	for (size_t i = 0; r == 0 && i < cat->nproviders; i++) {
 		r = index_names(&cat->hosts, &cat->providers[i].mx, i);
@@ -345,7 +345,6 @@ catalogue_free(struct catalogue *cat)
 	names_done(&cat->suspicion_ids);
 	names_done(&cat->hosts);
 	names_done(&cat->domains);
-	tokens_done(&cat->tokens);
 	free(cat);
 }
 

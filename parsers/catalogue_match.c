@@ -192,51 +192,58 @@ is_code_like(struct str token)
 }
 
 static bool
-token_make(struct str text, uint32_t code, struct token *out)
+token_make(struct catalogue *cat, struct str from, uint32_t code, struct token *out)
 {
-	if (text.n > MAX_TOKEN)
-		return false;
-	*out = (struct token){ .code = code };
-	for (size_t i = 0; i < text.n; i++) {
-		char c = to_lower(text.p[i]);
+	char *text = catalogue_take(cat, 2 * from.n);
+	char *squeezed = text + from.n;
+	size_t n = 0;
 
-		out->text[out->n++] = c;
-		if (c != ' ')
-			out->squeezed[out->squeezed_n++] = c;
+	if (text == NULL)
+		return false;
+	for (size_t i = 0; i < from.n; i++) {
+		text[i] = to_lower(from.p[i]);
+		if (text[i] != ' ')
+			squeezed[n++] = text[i];
 	}
-	out->is_code = is_code_like(text);
-	return out->squeezed_n >= MIN_TOKEN;
+	*out = (struct token){
+		.text = { text, from.n },
+		.squeezed = { squeezed, n },
+		.code = code,
+		.bucket = (uint16_t)bucket_of(squeezed),
+		.is_code = is_code_like(from),
+	};
+	return true;
 }
 
 static int
 token_compare(const void *a, const void *b)
 {
 	const struct token *x = a, *y = b;
-	uint32_t u = bucket_of(x->squeezed), v = bucket_of(y->squeezed);
 
-	if (u != v)
-		return u < v ? -1 : 1;
+	if (x->bucket != y->bucket)
+		return x->bucket < y->bucket ? -1 : 1;
 	return x->code < y->code ? -1 : x->code > y->code;
 }
 
 int
-tokens_build(struct tokens *tokens, const struct code *codes, size_t ncodes)
+tokens_build(struct catalogue *cat)
 {
+	struct tokens *tokens = &cat->tokens;
 	size_t most = 1;
 
-	for (size_t i = 0; i < ncodes; i++)
-		most += codes[i].tokens.n;
-	tokens->items = calloc(most, sizeof *tokens->items);
+	for (size_t i = 0; i < cat->ncodes; i++)
+		most += cat->codes[i].tokens.n;
+	tokens->items = catalogue_take(cat, most * sizeof *tokens->items);
 	if (tokens->items == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < ncodes; i++)
-		for (size_t k = 0; k < codes[i].tokens.n; k++)
-			if (token_make(codes[i].tokens.p[k], (uint32_t)i, &tokens->items[tokens->n]))
-				tokens->n++;
-	if (tokens->n > 0)
-		qsort(tokens->items, tokens->n, sizeof *tokens->items, token_compare);
+	for (size_t i = 0; i < cat->ncodes; i++)
+		for (size_t k = 0; k < cat->codes[i].tokens.n; k++)
+			if (!token_make(cat, cat->codes[i].tokens.p[k], (uint32_t)i,
+				&tokens->items[tokens->n++]))
+				return -ENOMEM;
+	qsort(tokens->items, tokens->n, sizeof *tokens->items, token_compare);
 	for (size_t i = 0, b = 0; b <= TOKEN_BUCKETS; b++) {
-		while (i < tokens->n && bucket_of(tokens->items[i].squeezed) < b)
+		while (i < tokens->n && tokens->items[i].bucket < b)
 			i++;
 		tokens->start[b] = (uint32_t)i;
 	}
@@ -247,11 +254,11 @@ tokens_build(struct tokens *tokens, const struct code *codes, size_t ncodes)
 static bool
 token_is_at(const struct token *token, const struct scratch *s, size_t i)
 {
-	if (token->n >= SQUEEZE_FROM)
-		return s->squeezed_n - i >= token->squeezed_n &&
-		    memcmp(s->squeezed + i, token->squeezed, token->squeezed_n) == 0;
-	return s->n - s->at[i] >= token->n &&
-	    memcmp(s->text + s->at[i], token->text, token->n) == 0;
+	if (token->text.n >= SQUEEZE_FROM)
+		return s->squeezed_n - i >= token->squeezed.n &&
+		    memcmp(s->squeezed + i, token->squeezed.p, token->squeezed.n) == 0;
+	return s->n - s->at[i] >= token->text.n &&
+	    memcmp(s->text + s->at[i], token->text.p, token->text.n) == 0;
 }
 
 void
@@ -270,11 +277,4 @@ tokens_search(const struct tokens *tokens, const struct scratch *s, token_fn fn,
 			if (token_is_at(&tokens->items[k], s, i))
 				fn(ctx, &tokens->items[k]);
 	}
-}
-
-void
-tokens_done(struct tokens *tokens)
-{
-	free(tokens->items);
-	*tokens = (struct tokens){ 0 };
 }

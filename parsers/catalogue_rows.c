@@ -10,7 +10,7 @@ static const char *const categories[] = { "ip-blocklisted", "domain-blocklisted"
 	"routing", "protocol", "remote-temporary", NULL };
 static const char *const severities[] = { "info", "warning", "critical", NULL };
 static const char *const temporaries[] = { "no", "yes", "either", NULL };
-static const char *const ranks[] = { "normal", "first", "last", NULL };
+static const char *const ranks[] = { "normal", "first", "late", "last", NULL };
 
 static struct str
 keep(struct row_reader *r, struct str text)

@@ -7,11 +7,12 @@
 
 #include "core/clock.h"
 #include "rules/alert_rule.h"
+#include "rules/engine.h"
 #include "rules/template.h"
 
 static const char *const file_keys[] = { "rules", NULL };
 static const char *const rule_keys[] = { "name", "trouble", "detector", "when", "group_by",
-	"in_a_row", "severity", "summary", "advice", "resolves", "reopen", "examples", NULL };
+	"in_a_row", "among", "distinct", "severity", "summary", "advice", "resolves", "reopen", "examples", NULL };
 static const char *const resolve_keys[] = { "when", "after", NULL };
 static const char *const detectors[] = { "match", NULL };
 
@@ -114,6 +115,31 @@ read_detector(const struct ynode *node, struct diags *diags)
 }
 
 static bool
+read_among(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
+{
+	const struct ynode *among = ynode_get(node, "among");
+
+	rule->has_among = among != NULL;
+	return among == NULL || conditions_read(among, &rule->among, diags);
+}
+
+static bool
+read_distinct(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
+{
+	const struct ynode *name = ynode_get(node, "distinct");
+
+	rule->distinct = EVF_COUNT;
+	if (name == NULL)
+		return true;
+	rule->distinct = event_field_find(name->text);
+	if (rule->distinct != EVF_COUNT && event_field_is_text(rule->distinct))
+		return true;
+	diag_add(diags, name->at, "`distinct` names a text field of events, not '%.*s'",
+	    STR_ARG(name->text));
+	return false;
+}
+
+static bool
 read_rule(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
 {
 	const struct ynode *when = ynode_get(node, "when");
@@ -127,11 +153,13 @@ read_rule(const struct ynode *node, struct alert_rule *rule, struct diags *diags
 	bool good = ynode_check_keys(node, rule_keys, diags);
 
 	rule->trouble = ynode_text(node, "trouble", rule->name, diags);
-	rule->in_a_row = ynode_int(node, "in_a_row", 1, 1, 1000000, diags);
+	rule->in_a_row = ynode_int(node, "in_a_row", 1, 1, ENGINE_MAX_SEEN, diags);
 	rule->reopen_us = ynode_span_us(node, "reopen", DEFAULT_REOPEN_US, diags);
 	rule->examples = ynode_get(node, "examples");
 	good &= conditions_read(when, &rule->when, diags);
 	good &= read_detector(node, diags);
+	good &= read_distinct(node, rule, diags);
+	good &= read_among(node, rule, diags);
 	good &= read_group(node, rule, diags);
 	good &= read_resolves(node, rule, diags);
 	return read_words(node, rule, diags) && good;
@@ -307,6 +335,7 @@ alert_rules_free(struct alert_rules *set)
 	for (size_t i = 0; i < set->nrules; i++) {
 		conditions_done(&set->rules[i].when);
 		conditions_done(&set->rules[i].healthy);
+		conditions_done(&set->rules[i].among);
 	}
 	for (size_t i = 0; i < set->nfiles; i++) {
 		ydoc_free(set->files[i].yaml);
@@ -332,6 +361,8 @@ alert_rules_kinds(const struct alert_rules *set)
 		kinds |= set->rules[i].when.kinds;
 		if (set->rules[i].has_healthy)
 			kinds |= set->rules[i].healthy.kinds;
+		if (set->rules[i].has_among)
+			kinds |= set->rules[i].among.kinds;
 	}
 	return kinds;
 }

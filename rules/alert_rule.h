@@ -53,11 +53,14 @@ struct alert_rule {
 	struct conditions when;
 	enum event_field group_by[MAX_GROUP];
 	size_t ngroup;
+	enum event_field distinct; /* only new values of it count in a row; EVF_COUNT: all */
 	int64_t in_a_row; /* matching events without a sign of health between them */
 	enum severity severity;
 	struct str summary, advice;
 	struct conditions healthy; /* resolves: when */
 	bool has_healthy;
+	struct conditions among; /* what a row is made of: others of these break it */
+	bool has_among;
 	int64_t quiet_us;  /* resolves: after; 0: never by time */
 	int64_t reopen_us; /* a new sign within this span reopens the old incident */
 	const struct ynode *node, *examples;

@@ -12,7 +12,7 @@
 #include "rules/context.h"
 #include "rules/template.h"
 
-enum { BUCKETS = 1024, MAX_KEY_VALUE = 256 };
+enum { BUCKETS = 1024, MAX_KEY_VALUE = 256, MAX_SEEN_BYTES = 64 };
 
 /* An incident in the engine's hands; all text its own. */
 struct live {
@@ -22,7 +22,7 @@ struct live {
 	struct buf key; /* trouble, 0x1f, group */
 	size_t group_at;
 	char id[13];
-	struct buf host, provider, code_id, category, summary, advice, url, affected, samples;
+	struct buf host, provider, code_id, category, summary, advice, url, affected, seen, samples;
 	size_t nsamples, last_sample_at, naffected;
 	enum incident_state state;
 	enum severity severity;
@@ -74,7 +74,7 @@ static void
 live_free(struct live *l)
 {
 	struct buf *bufs[] = { &l->key, &l->host, &l->provider, &l->code_id, &l->category,
-		&l->summary, &l->advice, &l->url, &l->affected, &l->samples };
+		&l->summary, &l->advice, &l->url, &l->affected, &l->seen, &l->samples };
 
 	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
 		buf_done(bufs[i]);
@@ -352,18 +352,35 @@ take_over(struct engine *e, struct live *l, const struct alert_rule *rule,
 		add_notice(l, NOTICE_ESCALATED, ev->time_us);
 }
 
+/* One more in a row, unless the rule counts distinct values and has seen this one. */
+static void
+add_to_streak(struct live *l, const struct alert_rule *rule, const struct event *ev)
+{
+	struct str value = rule->distinct == EVF_COUNT ? (struct str){ NULL, 0 } :
+							 event_text(ev, rule->distinct);
+
+	value = str_head(value, MAX_SEEN_BYTES);
+	if (value.n == 0) {
+		l->streak += event_weight(ev);
+		return;
+	}
+	if (l->streak >= ENGINE_MAX_SEEN || has_line(buf_str(&l->seen), value))
+		return;
+	add_line(&l->seen, value);
+	l->streak++;
+}
+
 static void
 on_match(struct engine *e, const struct alert_rule *rule, const struct event *ev,
     struct str line)
 {
 	make_key(e, rule, ev);
 	struct live *l = find(e);
-	int64_t weight = event_weight(ev);
 
 	if (l == NULL && (l = create(e, rule, ev)) == NULL)
 		return;
-	l->count += weight;
-	l->streak += weight;
+	l->count += event_weight(ev);
+	add_to_streak(l, rule, ev);
 	if (ev->time_us > l->last_seen_us)
 		l->last_seen_us = ev->time_us;
 	l->dirty = true;
@@ -393,9 +410,17 @@ is_concerned(const struct live *l, const struct event *ev)
 }
 
 static void
+forget_streak(struct live *l)
+{
+	l->dirty |= l->streak > 0;
+	l->streak = 0;
+	buf_clear(&l->seen);
+}
+
+static void
 resolve(struct engine *e, struct live *l, int64_t at_us)
 {
-	l->streak = 0;
+	forget_streak(l);
 	l->dirty = true;
 	if (l->state == INCIDENT_PENDING) {
 		retire(e, l);
@@ -418,9 +443,48 @@ on_healthy(struct engine *e, const struct alert_rule *rule, const struct event *
 	if (l == NULL || !is_concerned(l, ev))
 		return;
 	if (l->state == INCIDENT_RESOLVED)
-		l->streak = 0;
+		forget_streak(l);
 	else
 		resolve(e, l, ev->time_us);
+}
+
+/* Something else of the same group came between: the row begins anew. */
+static void
+on_break(struct engine *e, const struct alert_rule *rule, const struct event *ev)
+{
+	make_key(e, rule, ev);
+	struct live *l = find(e);
+
+	if (l == NULL || l->state == INCIDENT_OPEN)
+		return;
+	forget_streak(l);
+	if (l->state == INCIDENT_PENDING)
+		retire(e, l);
+}
+
+static bool
+is_about(const struct conditions *c, uint32_t kind, const struct event *ev)
+{
+	return (c->kinds & kind) != 0 && conditions_hold(c, ev);
+}
+
+/* Events that match no rule of a trouble may still end it, or break a row. */
+static void
+feed_signs(struct engine *e, const struct event *ev, uint32_t kind)
+{
+	for (size_t i = 0; e->alive > 0 && i < e->rules->nrules; i++) {
+		const struct alert_rule *rule = &e->rules->rules[i];
+
+		if (e->touched[rule->trouble_index])
+			continue;
+		if (rule->has_healthy && is_about(&rule->healthy, kind, ev))
+			on_healthy(e, rule, ev);
+		else if (rule->has_among && is_about(&rule->among, kind, ev))
+			on_break(e, rule, ev);
+		else
+			continue;
+		e->touched[rule->trouble_index] = 1;
+	}
 }
 
 /* Spans that ended by now: quiet ones resolve, resolved ones are over. */
@@ -470,21 +534,12 @@ engine_feed(struct engine *e, struct event *ev, struct str line)
 	for (size_t i = 0; i < e->rules->nrules; i++) {
 		const struct alert_rule *rule = &e->rules->rules[i];
 
-		if ((rule->when.kinds & kind) == 0 || e->touched[rule->trouble_index] ||
-		    !conditions_hold(&rule->when, ev))
+		if (e->touched[rule->trouble_index] || !is_about(&rule->when, kind, ev))
 			continue;
 		e->touched[rule->trouble_index] = 1;
 		on_match(e, rule, ev, line);
 	}
-	for (size_t i = 0; e->alive > 0 && i < e->rules->nrules; i++) {
-		const struct alert_rule *rule = &e->rules->rules[i];
-
-		if (!rule->has_healthy || (rule->healthy.kinds & kind) == 0 ||
-		    e->touched[rule->trouble_index] || !conditions_hold(&rule->healthy, ev))
-			continue;
-		e->touched[rule->trouble_index] = 1;
-		on_healthy(e, rule, ev);
-	}
+	feed_signs(e, ev, kind);
 	return !e->key.failed && !e->group.failed;
 }
 
@@ -513,6 +568,7 @@ view(const struct live *l)
 		.advice = buf_str(&l->advice),
 		.url = buf_str(&l->url),
 		.affected = buf_str(&l->affected),
+		.seen = buf_str(&l->seen),
 		.samples = buf_str(&l->samples),
 	};
 }
@@ -631,6 +687,7 @@ engine_restore(struct engine *e, const struct incident *in)
 	replace(&l->affected, in->affected);
 	for (struct str left = in->affected; left.n > 0; l->naffected++)
 		(void)str_cut(&left, '\n');
+	replace(&l->seen, in->seen);
 	restore_samples(l, in->samples);
 	l->state = in->state;
 	l->severity = in->severity;

@@ -25,6 +25,7 @@ enum {
 	ENGINE_MAX_SAMPLES = 4,	    /* the first three and the last */
 	ENGINE_SAMPLE_BYTES = 1500, /* of one raw line */
 	ENGINE_MAX_AFFECTED = 16,
+	ENGINE_MAX_SEEN = 64, /* the longest `in_a_row` */
 };
 
 struct engine;

@@ -47,6 +47,7 @@ struct incident {
 	int64_t count;	     /* matching events, repeats counted */
 	int64_t streak;	     /* matching events since the last sign of health */
 	struct str summary, advice, url;
+	struct str seen;     /* lines: what the streak counts apart, see `distinct` of rules */
 	struct str affected; /* lines: names of relays that refused, newest last */
 	struct str samples;  /* lines: raw log lines, the first few and the last */
 };

@@ -6,7 +6,7 @@
 #define INCIDENT_COLUMNS                                                                 \
 	"id, rule, severity, state, fields, host, provider, code_id, category, opened, " \
 	"last_seen, resolved, told, count, streak, summary, advice, url, affected, "     \
-	"samples"
+	"samples, seen"
 
 int
 store_save_incident(struct store *store, const struct incident *i, struct err *err)
@@ -33,6 +33,7 @@ store_save_incident(struct store *store, const struct incident *i, struct err *e
 	query_text(&q, store_not_null(i->url));
 	query_text(&q, store_not_null(i->affected));
 	query_text(&q, store_not_null(i->samples));
+	query_text(&q, store_not_null(i->seen));
 	return store_run(store, &q, err);
 }
 
@@ -69,6 +70,7 @@ read_row(const struct query *q)
 		.url = query_col_text(q, 17),
 		.affected = query_col_text(q, 18),
 		.samples = query_col_text(q, 19),
+		.seen = query_col_text(q, 20),
 	};
 }
 

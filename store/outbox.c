@@ -26,7 +26,9 @@ store_outbox_withdraw(
 
 	query_text(&q, incident);
 	query_int(&q, notice);
-	return store_run(store, &q, err);
+	int r = store_run(store, &q, err);
+
+	return r < 0 ? r : sqlite3_changes(store->db.sql);
 }
 
 int

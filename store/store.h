@@ -125,7 +125,7 @@ struct outbox_row {
 
 /* A row whose id is known already, waiting or sent, is left as it is. */
 int store_outbox_add(struct store *store, const struct outbox_row *row, struct err *err);
-/* Takes back rows of that incident and notice that were never tried. */
+/* Takes back rows of that incident and notice that were never tried; how many. */
 int store_outbox_withdraw(struct store *store, struct str incident, enum notice notice,
     struct err *err);
 typedef int store_outbox_fn(void *ctx, const struct outbox_row *row);
