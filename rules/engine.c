@@ -352,6 +352,14 @@ take_over(struct engine *e, struct live *l, const struct alert_rule *rule,
 		add_notice(l, NOTICE_ESCALATED, ev->time_us);
 }
 
+static void
+forget_streak(struct live *l)
+{
+	l->dirty |= l->streak > 0;
+	l->streak = 0;
+	buf_clear(&l->seen);
+}
+
 /* One more in a row, unless the rule counts distinct values and has seen this one. */
 static void
 add_to_streak(struct live *l, const struct alert_rule *rule, const struct event *ev)
@@ -379,6 +387,10 @@ on_match(struct engine *e, const struct alert_rule *rule, const struct event *ev
 
 	if (l == NULL && (l = create(e, rule, ev)) == NULL)
 		return;
+	if (l->state == INCIDENT_PENDING && l->rule != rule) {
+		forget_streak(l); /* a row is one rule's */
+		l->rule = rule;
+	}
 	l->count += event_weight(ev);
 	add_to_streak(l, rule, ev);
 	if (ev->time_us > l->last_seen_us)
@@ -386,8 +398,6 @@ on_match(struct engine *e, const struct alert_rule *rule, const struct event *ev
 	l->dirty = true;
 	add_evidence(l, ev, line);
 	if (l->state == INCIDENT_PENDING) {
-		if (rule->rank < l->rule->rank)
-			l->rule = rule;
 		if (l->streak >= rule->in_a_row)
 			open_live(e, l, rule, ev);
 	} else if (l->state == INCIDENT_RESOLVED && l->streak >= rule->in_a_row) {
@@ -407,14 +417,6 @@ is_concerned(const struct live *l, const struct event *ev)
 		if (l->rule->group_by[i] == EVF_provider && l->provider.n == 0)
 			return has_line(buf_str(&l->affected), relay_of(ev));
 	return true;
-}
-
-static void
-forget_streak(struct live *l)
-{
-	l->dirty |= l->streak > 0;
-	l->streak = 0;
-	buf_clear(&l->seen);
 }
 
 static void
