@@ -2,12 +2,15 @@
 
 #include "parsers/catalogue_impl.h"
 
+enum { TELLING_PHRASE = 24 }; /* bytes; shorter words are anybody's */
+
 /* What is known about one refusal while it is explained. */
 struct inquiry {
 	const struct catalogue *cat;
 	const struct catalogue_question *q;
-	struct str words; /* of the remote side, nested and whole; n 0: hidden */
-	struct str inner; /* innermost, without code and status */
+	struct str words; /* of the remote side, nested and whole */
+	struct str inner; /* innermost, without code and status; n 0: hidden */
+	struct str local; /* of the server that logs */
 	struct str host;
 	struct str provider;
 	uint32_t smtp_code;
@@ -242,9 +245,9 @@ is_suspicion(const struct inquiry *in, const struct suspicion *row)
 		return false;
 	if (row->smtp_code != 0 && row->smtp_code != in->smtp_code)
 		return false;
-	if (row->hidden && in->words.n > 0)
+	if (row->hidden && in->inner.n > 0)
 		return false;
-	if (row->text.n > 0 && !is_among_nocase(str_trim(in->q->text), &row->text))
+	if (row->text.n > 0 && !is_among_nocase(in->local, &row->text))
 		return false;
 	return is_phrase_of(in, row);
 }
@@ -280,8 +283,13 @@ begin(struct inquiry *in)
 	const struct catalogue_question *q = in->q;
 	struct str reply = str_trim(str_head(q->reply, CATALOGUE_MAX_REPLY));
 
-	if (reply.n == 0 && !is_among_nocase(str_trim(q->text), &in->cat->hidden))
-		reply = str_trim(str_head(q->text, CATALOGUE_MAX_REPLY));
+	in->local = str_trim(str_head(q->text, CATALOGUE_MAX_REPLY));
+	if (is_among_nocase(reply, &in->cat->hidden)) {
+		in->local = reply; /* sendmail's stat= taken for a reply */
+		reply.n = 0;
+	} else if (reply.n == 0 && !is_among_nocase(in->local, &in->cat->hidden)) {
+		reply = in->local;
+	}
 	in->words = reply;
 	in->host = trim_host(q->relay_name);
 	in->provider = q->provider;
@@ -302,11 +310,8 @@ begin(struct inquiry *in)
 }
 
 static void
-fill_answer(const struct inquiry *in, const struct catalogue_code *row,
-    struct catalogue_answer *a)
+fill_answer(const struct catalogue_code *row, struct catalogue_answer *a)
 {
-	uint32_t i;
-
 	a->category = row->category;
 	a->code_id = row->id;
 	a->meaning = row->meaning;
@@ -314,9 +319,20 @@ fill_answer(const struct inquiry *in, const struct catalogue_code *row,
 	a->url = row->url;
 	a->severity = row->severity;
 	a->temporary = row->temporary;
-	if (a->provider.n == 0 && names_find(&in->cat->provider_ids, row->provider, &i) &&
+}
+
+/* Whose reply it is when no relay is known: a code or long phrase of one provider's. */
+static struct str
+provider_of_code(const struct inquiry *in)
+{
+	size_t length = in->best_weight >> 2 & 0xffff;
+	uint32_t i;
+
+	if ((best_class(in) >= CLASS_CODE || length >= TELLING_PHRASE) &&
+	    names_find(&in->cat->provider_ids, in->best->row.provider, &i) &&
 	    in->cat->providers[i].has_hosts)
-		a->provider = in->cat->providers[i].id;
+		return in->cat->providers[i].id;
+	return in->provider;
 }
 
 static enum catalogue_confidence
@@ -344,12 +360,14 @@ catalogue_explain(const struct catalogue *cat, const struct catalogue_question *
 		suspicion = find_suspicion(&in);
 
 	if (suspicion != NULL) {
-		fill_answer(&in, &suspicion->row, answer);
+		fill_answer(&suspicion->row, answer);
 		answer->suspected = suspicion->suspected;
 		answer->confidence =
 		    suspicion->suspected ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
 	} else if (in.best != NULL) {
-		fill_answer(&in, &in.best->row, answer);
+		fill_answer(&in.best->row, answer);
+		if (in.provider.n == 0)
+			answer->provider = provider_of_code(&in);
 		answer->confidence = confidence_of(best_class(&in));
 	}
 	return answer->category.n > 0;

@@ -315,9 +315,13 @@ skip_level_word(struct str s)
 static bool
 parse_host_and_tag(struct str s, struct header *h)
 {
-	ptrdiff_t blank = str_find_char(str_head(s, MAX_HOST + 1), ' ');
+	struct str behind = skip_level_word(s);
 
 	h->host = (struct str){ NULL, 0 };
+	if (behind.p != s.p)
+		return parse_tag(behind, h);
+	ptrdiff_t blank = str_find_char(str_head(s, MAX_HOST + 1), ' ');
+
 	if (blank > 0 && s.p[blank - 1] != ':' && s.p[blank - 1] != ']' &&
 	    str_find_char(str_head(s, (size_t)blank), '(') < 0) {
 		struct str rest = str_skip(s, (size_t)blank + 1);
@@ -329,9 +333,7 @@ parse_host_and_tag(struct str s, struct header *h)
 			return true;
 		}
 	}
-	struct str behind = skip_level_word(s);
-
-	return parse_tag(behind, h);
+	return parse_tag(s, h);
 }
 
 /* docker and compose: "name_1   | line"; tai64n: "@4000... line". */

@@ -32,7 +32,7 @@ struct file_source {
 	struct file_watch *watch;
 	struct follow *file;   /* NULL: none is open */
 	bool finished;	       /* file has nothing more: go to the next */
-	bool unproven;	       /* file is read from its start: is it the next of prev? */
+	bool unproven;	       /* the current one from its start: does it follow prev? */
 	bool has_prev;	       /* prev may be trusted; if not set: nothing came before */
 	struct mark prev;      /* in the file before it */
 	struct mark mark;      /* behind the lines that were taken */
@@ -83,7 +83,7 @@ take_file(struct file_source *fs, const struct rotation_file *f, const struct ma
 	}
 	if (r < 0)
 		return r;
-	fs->unproven = at == NULL && fs->has_prev;
+	fs->unproven = f->is_current && fs->has_prev && (at == NULL || at->offset == 0);
 	return STEP_MORE;
 }
 
@@ -122,8 +122,6 @@ begin_at_end(struct file_source *fs, const struct rotation_file *f, struct err *
 	if (r < 0)
 		return r;
 	fs->base.owes_cursor = true;
-	/* What was rotated before is history; an empty file has no content to know. */
-	fs->unproven = at.offset == 0 && fs->has_prev;
 	return r;
 }
 
@@ -249,7 +247,7 @@ prove(struct file_source *fs, struct err *err)
 	int r = rotation_next(fs->path, &fs->prev, &next, err);
 
 	if (r < 0) {
-		drop_file(fs);
+		follow_rewind(fs->file); /* read and ask again in a moment */
 		fs->base.batch.n = 0;
 		return r;
 	}

@@ -142,6 +142,18 @@ follow_close(struct follow *f)
 	free(f);
 }
 
+/*
+ * A long read is not atomic: the file may be truncated and grow again between two
+ * of its pages. What was there before it is then no longer there after it.
+ */
+static bool
+is_torn(const struct follow *f, const char *before, size_t n, off_t at)
+{
+	char now[MARK_TAIL_BYTES];
+
+	return pread(f->fd, now, n, at) != (ssize_t)n || memcmp(now, before, n) != 0;
+}
+
 /* Bytes behind our position; -ESTALE if those before it are no longer the same. */
 static ssize_t
 read_plain(struct follow *f, char *room, struct err *err)
@@ -158,7 +170,13 @@ read_plain(struct follow *f, char *room, struct err *err)
 		return err_errno(err, "read", f->name);
 	if ((size_t)got < f->ntail || memcmp(again, f->tail, f->ntail) != 0)
 		return -ESTALE;
-	return got - (ssize_t)f->ntail;
+	size_t more = (size_t)got - f->ntail;
+	size_t first = more < sizeof again ? more : sizeof again;
+
+	if (more > 0 && (f->ntail > 0 ? is_torn(f, f->tail, f->ntail, from) :
+					is_torn(f, room, first, from)))
+		return -ESTALE;
+	return (ssize_t)more;
 }
 
 int
@@ -183,6 +201,14 @@ follow_read(struct follow *f, struct line_batch *batch, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "read %s: out of memory", f->name);
 	return FOLLOW_MORE;
+}
+
+void
+follow_rewind(struct follow *f)
+{
+	f->split.ncarry = 0;
+	f->split.line_at = f->split.next_at = 0;
+	f->nhead = f->ntail = 0;
 }
 
 int

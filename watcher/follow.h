@@ -4,7 +4,7 @@
  * Purpose    Gives the lines that are complete, and notices when what was read
  *            is no longer what the file holds (copytruncate), even if it has
  *            grown past our position again: every read takes the last bytes
- *            that we know once more, in the same system call.
+ *            that we know once more, in the same system call and after it.
  * Ownership  follow_open() takes the descriptor, also when it fails.
  * Limits     A change is seen by the last MARK_TAIL_BYTES: a file rewritten
  *            with the very same bytes in that place passes for unchanged.
@@ -30,6 +30,8 @@ void follow_close(struct follow *f); /* NULL is fine */
 
 /* An enum follow_result or a negative errno; the batch's lines live until the next. */
 int follow_read(struct follow *f, struct line_batch *batch, struct err *err);
+/* Plain files only: as if nothing had been read from the file's start. */
+void follow_rewind(struct follow *f);
 /* The file will not grow any more: a last line without newline is one. */
 int follow_finish(struct follow *f, struct line_batch *batch, struct err *err);
 /* Marks the place behind the first n lines of the last batch. */

@@ -131,6 +131,28 @@ rotation_find(const char *path, const struct mark *mark, struct rotation_file *o
 	return r < 0 ? r : at != NOWHERE;
 }
 
+/* Is it a copy, maybe unfinished, of what the current file still holds? */
+static bool
+is_copy_of_current(const struct siblings *list, const struct sibling *s)
+{
+	const struct sibling *current = &list->items[list->n - 1];
+	struct rotation_file f;
+	struct mark beginning;
+
+	if (s == current || current->kind != SIBLING_CURRENT ||
+	    open_sibling(list, s, &f, NULL) < 0)
+		return false;
+	int r = mark_beginning(&beginning, f.fd, f.name, NULL);
+
+	close(f.fd);
+	if (r < 0 || beginning.head_n == 0)
+		return false;
+	r = open_if_fits(list, current, &beginning, CHECK_BEGINNING, &f, NULL);
+	if (r == 1)
+		close(f.fd);
+	return r == 1;
+}
+
 static const struct sibling *
 next_in_order(const struct siblings *list, int at, bool is_known)
 {
@@ -139,7 +161,8 @@ next_in_order(const struct siblings *list, int at, bool is_known)
 	for (size_t i = (size_t)(at + 1); i < list->n; i++) {
 		const struct sibling *s = &list->items[i];
 
-		if (s->kind == SIBLING_CURRENT || (ordered && s->kind != SIBLING_OTHER))
+		if (s->kind == SIBLING_CURRENT ||
+		    (ordered && s->kind != SIBLING_OTHER && !is_copy_of_current(list, s)))
 			return s;
 	}
 	return NULL;

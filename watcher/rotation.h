@@ -34,7 +34,8 @@ int rotation_find(const char *path, const struct mark *mark, struct rotation_fil
 
 /* The file that was begun after the mark's: a rotated one, or the current one.
  * After a mark's file that is gone comes the current one, after an unset mark the
- * oldest of all. 1, or 0 if there is none yet. */
+ * oldest of all. A copy of the current file is not one that follows: the file is
+ * about to be truncated, but was not yet. 1, or 0 if there is none yet. */
 int rotation_next(const char *path, const struct mark *mark, struct rotation_file *out,
     struct err *err);
 

@@ -18,6 +18,8 @@
  * mail providers and their MX hosts are real so that classification by
  * domain or relay can be exercised; the mailboxes are invented.
  */
+/* Tables that read as tables: */
+/* clang-format off */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -743,7 +743,7 @@ write_lines(void *ctx)
 		bool last;
 
 		pthread_mutex_lock(&t->lock);
-		last = t->reopen && i % 100 == 99;
+		last = t->reopen && i % 100 == 99 && i + 1 < MAX_NUMBER;
 		pthread_mutex_unlock(&t->lock);
 		if (t->way == WAY_COPYTRUNCATE)
 			half = n; /* else the cut may go through a line */
