@@ -14,7 +14,8 @@
 void
 app_help(const struct command *command, FILE *to)
 {
-	fprintf(to, "usage: mailwarden %s %s\n\n%s\n", command->name, command->args, command->help);
+	fprintf(to, "usage: mailwarden %s %s\n\n%s\n", command->name, command->args,
+	    command->help);
 }
 
 int
@@ -69,7 +70,8 @@ app_rule_dirs(const char *override)
 }
 
 int
-app_load_catalogue(const struct rule_dirs *dirs, struct catalogue **out, struct diags *diags)
+app_load_catalogue(const struct rule_dirs *dirs, struct catalogue **out,
+    struct diags *diags)
 {
 	char *paths[3] = { NULL };
 	int r = 0;
@@ -107,7 +109,8 @@ app_load_rules(const char *override, enum rulebook_parts parts, struct rulebook 
 	struct diags diags = { 0 };
 
 	if (override != NULL && access(override, R_OK | X_OK) != 0)
-		return app_fail(EXIT_CONFIG, "rules folder %s: %s", override, strerror(errno));
+		return app_fail(EXIT_CONFIG, "rules folder %s: %s", override,
+		    strerror(errno));
 	int r = load(&dirs, parts, &book, &diags);
 
 	diags_print(&diags, stderr);
@@ -146,7 +149,8 @@ app_helper_path(const char *name)
 {
 	char *path = NULL;
 
-	if (asprintf(&path, "%s/%s", runs_from_build() ? PATH_BUILD_DIR : PATH_LIBEXEC, name) < 0)
+	if (asprintf(&path, "%s/%s", runs_from_build() ? PATH_BUILD_DIR : PATH_LIBEXEC,
+		name) < 0)
 		return NULL;
 	return path;
 }
@@ -194,14 +198,15 @@ progress_show(struct progress *p, uint64_t done, uint64_t size, uint64_t lines)
 
 	p->shown_us = now;
 	if (size == 0 || done == 0) {
-		fprintf(stderr, "\r%s %.1f MB, %.0f lines/s \x1b[K", p->what, (double)done / 1e6, rate);
+		fprintf(stderr, "\r%s %.1f MB, %.0f lines/s \x1b[K", p->what,
+		    (double)done / 1e6, rate);
 		return;
 	}
 	double share = (double)done / (double)size;
 	int full = (int)(share * PROGRESS_BAR);
 
-	fprintf(stderr, "\r%s [%.*s%*s] %3.0f %% %.1f MB, %.0f lines/s, %.0f s left \x1b[K", p->what,
-	    full, "########################", PROGRESS_BAR - full, "", share * 100,
+	fprintf(stderr, "\r%s [%.*s%*s] %3.0f %% %.1f MB, %.0f lines/s, %.0f s left \x1b[K",
+	    p->what, full, "########################", PROGRESS_BAR - full, "", share * 100,
 	    (double)done / 1e6, rate, seconds / share - seconds);
 }
 

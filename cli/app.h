@@ -17,10 +17,10 @@
 /* Design, section 5. */
 enum exit_code {
 	EXIT_FINE = 0,
-	EXIT_FAILED = 1,  /* the thing asked for failed or was not found */
+	EXIT_FAILED = 1, /* the thing asked for failed or was not found */
 	EXIT_USAGE = 2,
-	EXIT_CONFIG = 3,  /* configuration or rules are wrong */
-	EXIT_STORE = 4,	  /* store or source unusable */
+	EXIT_CONFIG = 3, /* configuration or rules are wrong */
+	EXIT_STORE = 4,  /* store or source unusable */
 };
 
 struct command {
@@ -37,7 +37,8 @@ void app_help(const struct command *command, FILE *to);
 __attribute__((format(printf, 2, 3))) int app_usage(const struct command *command,
     const char *fmt, ...);
 /* "mailwarden: what"; returns code. */
-__attribute__((format(printf, 2, 3))) int app_fail(enum exit_code code, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) int app_fail(enum exit_code code, const char *fmt,
+    ...);
 
 /* Folders of rules, the shipped first, then the admin's; NULL-terminated, static text. */
 struct rule_dirs {

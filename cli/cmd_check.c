@@ -32,8 +32,9 @@ check_rules(struct check *c)
 	if (!c->json && c->diags.errors == 0)
 		printf("%zu parser rules, %zu examples; %zu alert rules, %zu examples; "
 		       "%zu reply codes: all as expected\n",
-		    ruleset_size(book.parsers), c->parser_examples, alert_rules_count(book.alerts),
-		    c->alert_examples, catalogue_code_count(book.catalogue));
+		    ruleset_size(book.parsers), c->parser_examples,
+		    alert_rules_count(book.alerts), c->alert_examples,
+		    catalogue_code_count(book.catalogue));
 	app_free_rules(&book);
 }
 
@@ -54,8 +55,8 @@ static int
 run(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-		{ "rules", required_argument, NULL, 'r' }, { "config", required_argument, NULL, 'c' },
-		{ 0 } };
+		{ "rules", required_argument, NULL, 'r' },
+		{ "config", required_argument, NULL, 'c' }, { 0 } };
 	struct check check = { 0 };
 	int c;
 
@@ -70,14 +71,16 @@ run(int argc, char **argv)
 	if (optind < argc)
 		return app_usage(&cmd_check, "takes no '%s'", argv[optind]);
 	if (check.rules != NULL && access(check.rules, R_OK | X_OK) != 0)
-		return app_fail(EXIT_CONFIG, "rules folder %s: %s", check.rules, strerror(errno));
+		return app_fail(EXIT_CONFIG, "rules folder %s: %s", check.rules,
+		    strerror(errno));
 	check_config(&check);
 	check_rules(&check);
 	bool good = check.diags.errors == 0;
 
 	if (check.json) {
 		diags_json(&check.diags, stdout);
-		printf("{\"type\":\"summary\",\"errors\":%zu,\"warnings\":%zu,\"examples\":%zu}\n",
+		printf(
+		    "{\"type\":\"summary\",\"errors\":%zu,\"warnings\":%zu,\"examples\":%zu}\n",
 		    check.diags.errors, check.diags.warnings,
 		    check.parser_examples + check.alert_examples);
 	} else {

@@ -113,7 +113,8 @@ run(int argc, char **argv)
 		list.now_us - RECENT_US, print_one, &list, &err) < 0)
 		r = app_fail(EXIT_STORE, "%s", err.text);
 	else if (list.n == 0 && !options.json)
-		puts(options.all ? "no incidents in the last 30 days" : "no open incidents");
+		puts(options.all ? "no incidents in the last 30 days"
+				 : "no open incidents");
 	store_close(store);
 	return r;
 }

@@ -22,8 +22,8 @@ become_helper(const char *config)
 	}
 	if (path != NULL)
 		(void)execv(path, (char *const *)argv);
-	return app_fail(EXIT_FAILED, "start %s: %s", path == NULL ? "mailwarden-notify" : path,
-	    strerror(errno));
+	return app_fail(EXIT_FAILED, "start %s: %s",
+	    path == NULL ? "mailwarden-notify" : path, strerror(errno));
 }
 
 static int
@@ -52,8 +52,9 @@ const struct command cmd_notify = {
 	.name = "notify",
 	.args = "--test CHANNEL [--config FILE]",
 	.summary = "sends a test through a channel and says what happened",
-	.help = "Sends a test message through one channel, waits for the answer and prints it.\n\n"
-		"  --test relay   mail through the SMTP relay of the configuration\n"
-		"  --config FILE  in place of /etc/mailwarden/mailwarden.yaml",
+	.help =
+	    "Sends a test message through one channel, waits for the answer and prints it.\n\n"
+	    "  --test relay   mail through the SMTP relay of the configuration\n"
+	    "  --config FILE  in place of /etc/mailwarden/mailwarden.yaml",
 	.run = run,
 };

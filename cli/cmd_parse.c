@@ -61,15 +61,16 @@ static void
 add_text(struct buf *out, const struct event *ev)
 {
 	static const enum event_field shown[] = { EVF_queue_id, EVF_sender, EVF_recipient,
-		EVF_relay_name, EVF_status, EVF_category, EVF_code_id, EVF_limit_name, EVF_service,
-		EVF_sasl_user, EVF_reply, EVF_text };
+		EVF_relay_name, EVF_status, EVF_category, EVF_code_id, EVF_limit_name,
+		EVF_service, EVF_sasl_user, EVF_reply, EVF_text };
 
 	clock_rfc3339(out, ev->time_us, ev->offset_min);
 	buf_add_char(out, ' ');
 	add_safe(out, event_text(ev, EVF_host));
 	buf_addf(out, " %s", event_enum_name(EVT_KIND, event_num(ev, EVF_kind)));
 	if (event_has(ev, EVF_outcome))
-		buf_addf(out, " %s", event_enum_name(EVT_OUTCOME, event_num(ev, EVF_outcome)));
+		buf_addf(out, " %s",
+		    event_enum_name(EVT_OUTCOME, event_num(ev, EVF_outcome)));
 	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
 		if (!event_has(ev, shown[i]))
 			continue;
@@ -173,11 +174,13 @@ static int
 run(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-		{ "stats", no_argument, NULL, 's' }, { "unmatched", no_argument, NULL, 'u' },
-		{ "journal", no_argument, NULL, 'J' }, { "no-header", no_argument, NULL, 'n' },
+		{ "stats", no_argument, NULL, 's' },
+		{ "unmatched", no_argument, NULL, 'u' },
+		{ "journal", no_argument, NULL, 'J' },
+		{ "no-header", no_argument, NULL, 'n' },
 		{ "process", required_argument, NULL, 'p' },
-		{ "rules", required_argument, NULL, 'r' }, { "threads", required_argument, NULL, 't' },
-		{ 0 } };
+		{ "rules", required_argument, NULL, 'r' },
+		{ "threads", required_argument, NULL, 't' }, { 0 } };
 	static char *standard_input[] = { "-" };
 	struct parse parse = { OUTPUT_TEXT, 0 };
 	struct input_job job = { .workers = SIZE_MAX };
@@ -198,8 +201,10 @@ run(int argc, char **argv)
 			break;
 		case 'r': rules = optarg; break;
 		case 't':
-			if (!str_to_int(str_of(optarg), &threads) || threads < 1 || threads > 16)
-				return app_usage(&cmd_parse, "--threads takes a number from 1 to 16");
+			if (!str_to_int(str_of(optarg), &threads) || threads < 1 ||
+			    threads > 16)
+				return app_usage(&cmd_parse,
+				    "--threads takes a number from 1 to 16");
 			job.workers = threads == 1 ? 0 : (size_t)threads;
 			break;
 		default: return app_usage(&cmd_parse, "%s", "");

@@ -199,11 +199,12 @@ print_text_summary(const struct replay *replay, const struct line_counts *c)
 {
 	const struct tally *t = &replay->tally;
 
-	printf("\n%lld lines: %lld events, %lld other programs' or of no interest, %lld unparsed\n",
+	printf(
+	    "\n%lld lines: %lld events, %lld other programs' or of no interest, %lld unparsed\n",
 	    (long long)c->lines, (long long)c->events, (long long)c->ignored,
 	    (long long)c->unparsed);
-	printf("\n%-22s %10s %10s %10s %10s\n", "attempts", "delivered", "deferred", "bounced",
-	    "expired");
+	printf("\n%-22s %10s %10s %10s %10s\n", "attempts", "delivered", "deferred",
+	    "bounced", "expired");
 	for (size_t i = 0; i < t->nproviders; i++) {
 		const int64_t *o = t->providers[i].outcomes;
 
@@ -212,8 +213,10 @@ print_text_summary(const struct replay *replay, const struct line_counts *c)
 		    (long long)o[OUTCOME_BOUNCED], (long long)o[OUTCOME_EXPIRED]);
 	}
 	printf("%-22s %10lld %10lld %10lld %10lld\n", "all",
-	    (long long)t->outcomes[OUTCOME_DELIVERED], (long long)t->outcomes[OUTCOME_DEFERRED],
-	    (long long)t->outcomes[OUTCOME_BOUNCED], (long long)t->outcomes[OUTCOME_EXPIRED]);
+	    (long long)t->outcomes[OUTCOME_DELIVERED],
+	    (long long)t->outcomes[OUTCOME_DEFERRED],
+	    (long long)t->outcomes[OUTCOME_BOUNCED],
+	    (long long)t->outcomes[OUTCOME_EXPIRED]);
 	printf("\nrefused to clients: %lld, handed to local filters: %lld\n",
 	    (long long)t->outcomes[OUTCOME_REJECTED], (long long)t->internal);
 	printf("incidents: %zu, not resolved: %zu\n", replay->incidents, replay->open);
@@ -253,7 +256,8 @@ static int
 run(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-		{ "journal", no_argument, NULL, 'J' }, { "rules", required_argument, NULL, 'r' },
+		{ "journal", no_argument, NULL, 'J' },
+		{ "rules", required_argument, NULL, 'r' },
 		{ "threads", required_argument, NULL, 't' }, { 0 } };
 	static char *standard_input[] = { "-" };
 	struct replay replay = { 0 };
@@ -278,8 +282,10 @@ run(int argc, char **argv)
 		case 'J': job.journal = true; break;
 		case 'r': rules = optarg; break;
 		case 't':
-			if (!str_to_int(str_of(optarg), &threads) || threads < 1 || threads > 16)
-				return app_usage(&cmd_replay, "--threads takes a number from 1 to 16");
+			if (!str_to_int(str_of(optarg), &threads) || threads < 1 ||
+			    threads > 16)
+				return app_usage(&cmd_replay,
+				    "--threads takes a number from 1 to 16");
 			job.workers = threads == 1 ? 0 : (size_t)threads;
 			break;
 		default: return app_usage(&cmd_replay, "%s", "");

@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/app.h"
 #include "cli/daemon.h"
 #include "core/clock.h"
-#include "cli/app.h"
 
 enum { MAX_NAMED = 32 };
 
@@ -29,7 +29,7 @@ is_alive(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	    app_now_us() - st.st_mtime * (int64_t)US_PER_S < STALE_US;
+	       app_now_us() - st.st_mtime * (int64_t)US_PER_S < STALE_US;
 }
 
 /* What this machine has. A file and the journal hold the same lines: only one of them. */
@@ -47,7 +47,8 @@ find_sources(struct config_source *out)
 		}
 	if (n > 0)
 		return n;
-	if (access("/run/log/journal", F_OK) == 0 || access("/var/log/journal", F_OK) == 0) {
+	if (access("/run/log/journal", F_OK) == 0 ||
+	    access("/var/log/journal", F_OK) == 0) {
 		fputs("found the journal\n", stderr);
 		out[n++] = (struct config_source){ SOURCE_JOURNAL, NULL };
 	}
@@ -93,10 +94,12 @@ static int
 parse_options(struct run_options *o, int argc, char **argv)
 {
 	static const struct option options[] = { { "once", no_argument, NULL, 'o' },
-		{ "file", required_argument, NULL, 'f' }, { "journal", optional_argument, NULL, 'J' },
-		{ "state", required_argument, NULL, 's' }, { "config", required_argument, NULL, 'c' },
-		{ "rules", required_argument, NULL, 'r' }, { "from-end", no_argument, NULL, 'e' },
-		{ 0 } };
+		{ "file", required_argument, NULL, 'f' },
+		{ "journal", optional_argument, NULL, 'J' },
+		{ "state", required_argument, NULL, 's' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "rules", required_argument, NULL, 'r' },
+		{ "from-end", no_argument, NULL, 'e' }, { 0 } };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -109,16 +112,18 @@ parse_options(struct run_options *o, int argc, char **argv)
 		case 'f':
 		case 'J':
 			if (o->nnamed == MAX_NAMED)
-				return app_usage(&cmd_run, "more than %d sources", MAX_NAMED);
-			o->named[o->nnamed++] = (struct config_source){
-				c == 'f' ? SOURCE_FILE : SOURCE_JOURNAL, optarg };
+				return app_usage(&cmd_run, "more than %d sources",
+				    MAX_NAMED);
+			o->named[o->nnamed++] =
+			    (struct config_source){ c == 'f' ? SOURCE_FILE : SOURCE_JOURNAL,
+				    optarg };
 			break;
 		default: return app_usage(&cmd_run, "%s", "");
 		}
 	}
 	if (optind < argc)
-		return app_usage(&cmd_run, "takes no '%s'; did you mean --file %s?", argv[optind],
-		    argv[optind]);
+		return app_usage(&cmd_run, "takes no '%s'; did you mean --file %s?",
+		    argv[optind], argv[optind]);
 	return EXIT_FINE;
 }
 
@@ -137,7 +142,8 @@ run(int argc, char **argv)
 	diags_done(&diags);
 	if (r < 0)
 		return EXIT_CONFIG;
-	for (size_t i = 0; i < o.nnamed; i++) /* a relative path would not outlive a restart */
+	for (size_t i = 0; i < o.nnamed;
+	     i++) /* a relative path would not outlive a restart */
 		if (o.named[i].path != NULL && o.named[i].path[0] != '/' &&
 		    access(o.named[i].path, F_OK) == 0)
 			o.named[i].path = realpath(o.named[i].path, NULL);

@@ -34,13 +34,14 @@ print_health(struct status *s)
 	if (s->open == 0)
 		puts("No open incidents.");
 	else
-		printf("%zu open incident%s, %zu critical: see `mailwarden incidents`.\n", s->open,
-		    s->open == 1 ? "" : "s", s->critical);
+		printf("%zu open incident%s, %zu critical: see `mailwarden incidents`.\n",
+		    s->open, s->open == 1 ? "" : "s", s->critical);
 	puts("\nIn the last 24 hours");
 	printf("  delivered %lld, deferred %lld, bounced %lld, expired %lld\n",
 	    (long long)o[OUTCOME_DELIVERED], (long long)o[OUTCOME_DEFERRED],
 	    (long long)o[OUTCOME_BOUNCED], (long long)o[OUTCOME_EXPIRED]);
-	printf("  refused to clients %lld, to local filters %lld, into mailboxes by dovecot %lld\n",
+	printf(
+	    "  refused to clients %lld, to local filters %lld, into mailboxes by dovecot %lld\n",
 	    (long long)o[OUTCOME_REJECTED], (long long)s->totals.internal,
 	    (long long)s->totals.stored);
 	printf("  notices sent %lld, waiting %lld\n", (long long)s->totals.outbox_sent,
@@ -53,8 +54,8 @@ print_provider(void *ctx, struct str provider, const int64_t outcomes[OUTCOME_CO
 	struct status *s = ctx;
 
 	if (s->rows++ == 0)
-		printf("\n  %-22s %9s %9s %9s %9s\n", "attempts by provider", "delivered", "deferred",
-		    "bounced", "expired");
+		printf("\n  %-22s %9s %9s %9s %9s\n", "attempts by provider", "delivered",
+		    "deferred", "bounced", "expired");
 	if (s->rows > 12)
 		return 1;
 	printf("  %-22.*s %9lld %9lld %9lld %9lld\n", STR_ARG(provider),
@@ -73,8 +74,8 @@ print_source(void *ctx, struct str source, int64_t at_us, const struct ledger_co
 	clock_span_words(&age, s->now_us - at_us);
 	printf("\n  %.*s\n    last line read %.*s ago; %lld lines, %lld of mail servers, "
 	       "%lld (%.1f %%) not understood\n",
-	    STR_ARG(source), STR_ARG(buf_str(&age)), (long long)c->lines, (long long)claimed,
-	    (long long)c->unparsed,
+	    STR_ARG(source), STR_ARG(buf_str(&age)), (long long)c->lines,
+	    (long long)claimed, (long long)c->unparsed,
 	    claimed == 0 ? 0.0 : 100.0 * (double)c->unparsed / (double)claimed);
 	if (c->gaps > 0)
 		printf("    %lld gaps: lines that nobody saw\n", (long long)c->gaps);
@@ -207,7 +208,8 @@ run(int argc, char **argv)
 	int failed = store_get_totals(store, s.now_us - DAY_US, &s.totals, &err);
 
 	if (failed >= 0)
-		failed = store_each_incident(store, INCIDENTS_OPEN, 0, count_incident, &s, &err);
+		failed =
+		    store_each_incident(store, INCIDENTS_OPEN, 0, count_incident, &s, &err);
 	if (failed >= 0)
 		failed = s.json ? print_json(&s, store, &err) : print_text(&s, store, &err);
 	if (failed < 0)
@@ -221,10 +223,11 @@ const struct command cmd_status = {
 	.name = "status",
 	.args = "[--json] [--state FILE] [--config FILE]",
 	.summary = "today's health, and whether the watcher sees all",
-	.help = "Deliveries of the last 24 hours by outcome and provider, open incidents, the sources\n"
-		"with what was read and what was not understood, notices that wait.\n\n"
-		"  --json         one JSON object\n"
-		"  --state FILE   the store, in place of the configuration's\n"
-		"  --config FILE  in place of /etc/mailwarden/mailwarden.yaml",
+	.help =
+	    "Deliveries of the last 24 hours by outcome and provider, open incidents, the sources\n"
+	    "with what was read and what was not understood, notices that wait.\n\n"
+	    "  --json         one JSON object\n"
+	    "  --state FILE   the store, in place of the configuration's\n"
+	    "  --config FILE  in place of /etc/mailwarden/mailwarden.yaml",
 	.run = run,
 };

@@ -12,8 +12,8 @@
 static const char *const top_keys[] = { "host", "state", "timezone", "rules", "sources",
 	"alerts", NULL };
 static const char *const alert_keys[] = { "relay", NULL };
-static const char *const relay_keys[] = { "url", "user", "password_file", "credential", "from",
-	"to", "tls", "ca_file", "helo", "timeout", NULL };
+static const char *const relay_keys[] = { "url", "user", "password_file", "credential",
+	"from", "to", "tls", "ca_file", "helo", "timeout", NULL };
 static const char *const source_keys[] = { "file", "journal", NULL };
 
 /* A copy of map's text, or NULL if it is not there. */
@@ -34,8 +34,10 @@ default_state(void)
 	if (geteuid() == 0 || (xdg == NULL && home == NULL))
 		return strdup(PATH_STATE "/mailwarden.db");
 	if (xdg != NULL && xdg[0] == '/')
-		return asprintf(&path, "%s/mailwarden/mailwarden.db", xdg) < 0 ? NULL : path;
-	return asprintf(&path, "%s/.local/state/mailwarden/mailwarden.db", home) < 0 ? NULL : path;
+		return asprintf(&path, "%s/mailwarden/mailwarden.db", xdg) < 0 ? NULL
+									       : path;
+	return asprintf(&path, "%s/.local/state/mailwarden/mailwarden.db", home) < 0 ? NULL
+										     : path;
 }
 
 static char *
@@ -87,7 +89,8 @@ read_sources(const struct ynode *list, struct config *config, struct diags *diag
 	if (config->sources == NULL)
 		return false;
 	for (size_t i = 0; i < list->n; i++)
-		good &= read_source(&list->values[i], &config->sources[config->nsources++], diags);
+		good &= read_source(&list->values[i], &config->sources[config->nsources++],
+		    diags);
 	return good;
 }
 
@@ -106,8 +109,8 @@ read_tls(const struct ynode *map, struct config_relay *relay, struct diags *diag
 			relay->tls = words[i].tls;
 			return true;
 		}
-	diag_add(diags, ynode_get(map, "tls")->at, "`tls` is required, try or off, not '%.*s'",
-	    STR_ARG(word));
+	diag_add(diags, ynode_get(map, "tls")->at,
+	    "`tls` is required, try or off, not '%.*s'", STR_ARG(word));
 	return false;
 }
 
@@ -162,7 +165,8 @@ read_relay(const struct ynode *map, struct config_relay *relay, struct diags *di
 		    "`url` must be smtp://HOST:PORT or smtps://HOST:PORT");
 		good = false;
 	}
-	if (relay->user != NULL && relay->password_file == NULL && relay->credential == NULL) {
+	if (relay->user != NULL && relay->password_file == NULL &&
+	    relay->credential == NULL) {
 		diag_add(diags, ynode_get(map, "user")->at,
 		    "a `user` needs a `password_file` or a systemd `credential`");
 		good = false;
@@ -176,7 +180,8 @@ read_all(const struct ynode *root, struct config *config, struct diags *diags)
 	const struct ynode *alerts = ynode_get(root, "alerts");
 	bool good = true;
 
-	if (!ynode_is(root, YNODE_MAP, "settings", diags) || !ynode_check_keys(root, top_keys, diags))
+	if (!ynode_is(root, YNODE_MAP, "settings", diags) ||
+	    !ynode_check_keys(root, top_keys, diags))
 		return false;
 	config->host = copy_text(root, "host", diags);
 	config->state = copy_text(root, "state", diags);
@@ -204,7 +209,7 @@ fill_defaults(struct config *config)
 	    asprintf(&config->relay.from, "mailwarden@%s", config->host) < 0)
 		config->relay.from = NULL;
 	bool complete = config->host != NULL && config->state != NULL &&
-	    (config->relay.url == NULL || config->relay.from != NULL);
+			(config->relay.url == NULL || config->relay.from != NULL);
 
 	return complete ? 0 : -ENOMEM;
 }
@@ -242,8 +247,8 @@ config_done(struct config *config)
 {
 	struct config_relay *relay = &config->relay;
 	char *texts[] = { config->path, config->host, config->state, config->timezone,
-		config->rules, relay->url, relay->user, relay->password_file, relay->credential,
-		relay->ca_file, relay->helo, relay->from };
+		config->rules, relay->url, relay->user, relay->password_file,
+		relay->credential, relay->ca_file, relay->helo, relay->from };
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		free(texts[i]);

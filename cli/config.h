@@ -42,10 +42,10 @@ struct config_relay {
 struct config {
 	char *path;
 	bool found;
-	char *host; /* name of this machine in alerts */
-	char *state; /* the store's file */
+	char *host;     /* name of this machine in alerts */
+	char *state;    /* the store's file */
 	char *timezone; /* of stamps without one; NULL: the machine's */
-	char *rules; /* the admin's rules folder; NULL: /etc/mailwarden/rules.d */
+	char *rules;    /* the admin's rules folder; NULL: /etc/mailwarden/rules.d */
 	struct config_source *sources; /* none: what this machine has */
 	size_t nsources;
 	struct config_relay relay;

@@ -35,7 +35,8 @@ struct daemon {
 static void
 log_line(const char *what, const char *name, const char *detail)
 {
-	fprintf(stderr, "%s source=%s%s", what, name, detail[0] != '\0' ? " detail=\"" : "");
+	fprintf(stderr, "%s source=%s%s", what, name,
+	    detail[0] != '\0' ? " detail=\"" : "");
 	app_print_safe(str_of(detail), stderr);
 	fputs(detail[0] != '\0' ? "\"\n" : "\n", stderr);
 }
@@ -75,8 +76,8 @@ set_tick(struct daemon *d)
 
 	if (due_us < now_us)
 		due_us = now_us;
-	(void)sd_event_add_time(d->loop, &d->tick, CLOCK_REALTIME, (uint64_t)due_us + US_PER_S,
-	    TICK_ACCURACY_US, on_tick, d);
+	(void)sd_event_add_time(d->loop, &d->tick, CLOCK_REALTIME,
+	    (uint64_t)due_us + US_PER_S, TICK_ACCURACY_US, on_tick, d);
 }
 
 static void
@@ -100,7 +101,8 @@ store_failed(struct daemon *d, const struct err *err)
 	if (strcmp(err->text, d->last_failure.text) == 0)
 		return;
 	d->last_failure = *err;
-	fprintf(stderr, "mailwarden: %s; nothing is lost, the lines are offered again\n", err->text);
+	fprintf(stderr, "mailwarden: %s; nothing is lost, the lines are offered again\n",
+	    err->text);
 	(void)sd_notifyf(0, "STATUS=%s", err->text);
 }
 
@@ -122,7 +124,8 @@ on_tick(sd_event_source *source, uint64_t usec, void *ctx)
 /* --- sources --- */
 
 static int
-on_lines(void *ctx, struct source *src, const struct line *lines, size_t n, const char *cursor)
+on_lines(void *ctx, struct source *src, const struct line *lines, size_t n,
+    const char *cursor)
 {
 	struct daemon *d = ctx;
 	struct err err;
@@ -165,9 +168,9 @@ static char *
 source_key(const struct config_source *source)
 {
 	char *key = NULL;
-	int n = source->kind == SOURCE_FILE ? asprintf(&key, "file:%s", source->path) :
-	    source->path != NULL	    ? asprintf(&key, "journal:%s", source->path) :
-					      asprintf(&key, "journal");
+	int n = source->kind == SOURCE_FILE ? asprintf(&key, "file:%s", source->path)
+		: source->path != NULL      ? asprintf(&key, "journal:%s", source->path)
+					    : asprintf(&key, "journal");
 
 	return n < 0 ? NULL : key;
 }
@@ -178,17 +181,18 @@ open_source(struct daemon *d, const struct config_source *from, struct err *err)
 	const struct source_events events = { on_lines, on_gap, d };
 	AUTO(auto_free) char *key = source_key(from);
 	AUTO(auto_free) char *cursor =
-	    key == NULL ? NULL : pipeline_cursor(d->pipeline, key, err);
+		key == NULL ? NULL : pipeline_cursor(d->pipeline, key, err);
 	struct source **to = &d->sources[d->nsources];
 
 	if (key == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	if (cursor == NULL)
 		return -EIO;
-	int r = from->kind == SOURCE_FILE ?
-	    source_open_file(d->loop, from->path, cursor, d->settings->start, &events, to, err) :
-	    source_open_journal(d->loop, from->path, NULL, cursor, d->settings->start, &events, to,
-		err);
+	int r = from->kind == SOURCE_FILE
+		    ? source_open_file(d->loop, from->path, cursor, d->settings->start,
+			  &events, to, err)
+		    : source_open_journal(d->loop, from->path, NULL, cursor,
+			  d->settings->start, &events, to, err);
 
 	if (r < 0)
 		return r;
@@ -271,7 +275,8 @@ make_loop(struct daemon *d)
 	    (r = sd_event_add_signal(d->loop, NULL, SIGHUP, on_reload, d)) < 0 ||
 	    (r = sd_event_now(d->loop, CLOCK_MONOTONIC, &now)) < 0 ||
 	    (r = sd_event_add_time(d->loop, NULL, CLOCK_MONOTONIC,
-		 now + (uint64_t)EXPIRE_FIRST_S * US_PER_S, EXPIRE_EVERY_US / 100, on_expire, d)) < 0)
+		 now + (uint64_t)EXPIRE_FIRST_S * US_PER_S, EXPIRE_EVERY_US / 100,
+		 on_expire, d)) < 0)
 		return app_fail(EXIT_FAILED, "event loop: %s", strerror(-r));
 	(void)sd_event_set_watchdog(d->loop, 1);
 	return EXIT_FINE;
@@ -295,9 +300,11 @@ run_once(struct daemon *d)
 		const char *trouble = source_trouble(d->sources[i]);
 
 		if (source_catch_up(d->sources[i], &err) < 0)
-			r = app_fail(EXIT_STORE, "%s: %s", source_name(d->sources[i]), err.text);
+			r = app_fail(EXIT_STORE, "%s: %s", source_name(d->sources[i]),
+			    err.text);
 		else if (trouble[0] != '\0')
-			r = app_fail(EXIT_STORE, "%s: %s", source_name(d->sources[i]), trouble);
+			r = app_fail(EXIT_STORE, "%s: %s", source_name(d->sources[i]),
+			    trouble);
 	}
 	if (r != EXIT_FINE || d->settings->config->relay.url == NULL)
 		return r;
@@ -316,7 +323,8 @@ run_loop(struct daemon *d)
 	struct err err;
 
 	if (d->settings->config->relay.url == NULL)
-		fputs("no relay configured: incidents are kept and shown by `mailwarden incidents`\n",
+		fputs(
+		    "no relay configured: incidents are kept and shown by `mailwarden incidents`\n",
 		    stderr);
 	else if (notifier_start(d->loop, &args, &d->notifier, &err) < 0)
 		return app_fail(EXIT_FAILED, "%s", err.text);

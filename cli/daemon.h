@@ -14,12 +14,12 @@
 struct daemon_settings {
 	const struct config *config;
 	const char *config_path; /* as given with --config, NULL: the default */
-	const char *rules;	 /* as given with --rules, or the configuration's; NULL */
+	const char *rules;       /* as given with --rules, or the configuration's; NULL */
 	const char *state;
 	const struct config_source *sources;
 	size_t nsources;
 	enum source_start start; /* for sources without a cursor */
-	bool once;		 /* catch up, tell, stop */
+	bool once;               /* catch up, tell, stop */
 };
 
 /* An exit code. */

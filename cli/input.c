@@ -123,7 +123,8 @@ fill(void *ctx, void *data)
 	for (;;) {
 		int r = 0;
 
-		if (in->reader == NULL && in->journal == NULL && (r = open_next(in, &err)) <= 0) {
+		if (in->reader == NULL && in->journal == NULL &&
+		    (r = open_next(in, &err)) <= 0) {
 			if (r < 0)
 				in->failed = app_fail(EXIT_STORE, "%s", err.text);
 			return r;
@@ -187,7 +188,8 @@ work(void *ctx, size_t worker, void *data)
 	for (size_t i = 0; i < slot->batch.lines.n; i++) {
 		w.line = &slot->batch.lines.lines[i];
 		slot->batch.counts.truncated += w.line->truncated;
-		count_result(&w, parser_line(parser, w.line, slot->batch.source, pass_event, &w));
+		count_result(&w,
+		    parser_line(parser, w.line, slot->batch.source, pass_event, &w));
 	}
 }
 
@@ -204,15 +206,16 @@ take(void *ctx, void *data)
 	in->total.unparsed += c->unparsed;
 	in->total.gave_up += c->gave_up;
 	in->total.truncated += c->truncated;
-	return in->job->on_batch == NULL ? 0 : in->job->on_batch(in->job->ctx, &slot->batch);
+	return in->job->on_batch == NULL ? 0
+					 : in->job->on_batch(in->job->ctx, &slot->batch);
 }
 
 static int
 make_parsers(struct input *in, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		in->parsers[i] =
-		    parser_new(in->job->book->parsers, in->job->book->catalogue, app_now_us());
+		in->parsers[i] = parser_new(in->job->book->parsers,
+		    in->job->book->catalogue, app_now_us());
 		if (in->parsers[i] == NULL)
 			return -ENOMEM;
 		if (in->job->no_header)
@@ -225,8 +228,8 @@ static void
 tell_limit(void *ctx, struct str rule, uint64_t times)
 {
 	(void)ctx;
-	fprintf(stderr, "mailwarden: rule '%.*s' hit its match limit %llu times\n", STR_ARG(rule),
-	    (unsigned long long)times);
+	fprintf(stderr, "mailwarden: rule '%.*s' hit its match limit %llu times\n",
+	    STR_ARG(rule), (unsigned long long)times);
 }
 
 int

@@ -19,19 +19,19 @@ struct line_counts {
 /* One batch: its lines, and what the workers made of them. */
 struct input_batch {
 	struct line_batch lines;
-	struct str source;	   /* name of the file the lines came from */
+	struct str source;         /* name of the file the lines came from */
 	struct line_counts counts; /* of this batch */
-	void *data;		   /* the job's, from batch_new() */
+	void *data;                /* the job's, from batch_new() */
 };
 
 struct input_job {
 	const struct rulebook *book;
 	char *const *paths; /* "-" is standard input */
 	size_t npaths;
-	bool journal;	   /* paths are journals; none: this machine's */
+	bool journal; /* paths are journals; none: this machine's */
 	bool no_header;
 	struct str process; /* of lines without header */
-	size_t workers;	   /* SIZE_MAX: as the machine has cores */
+	size_t workers;     /* SIZE_MAX: as the machine has cores */
 	bool want_unparsed; /* call on_unparsed too */
 
 	void *ctx;

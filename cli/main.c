@@ -11,8 +11,9 @@ static const struct command *const commands[] = { &cmd_run, &cmd_status, &cmd_in
 static void
 usage(FILE *to)
 {
-	fprintf(to, "mailwarden %s - tells the admin of a mail host when mail stops flowing\n\n"
-		    "usage: mailwarden COMMAND [OPTIONS]\n\n",
+	fprintf(to,
+	    "mailwarden %s - tells the admin of a mail host when mail stops flowing\n\n"
+	    "usage: mailwarden COMMAND [OPTIONS]\n\n",
 	    MAILWARDEN_VERSION);
 	for (size_t i = 0; commands[i] != NULL; i++)
 		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
@@ -29,9 +30,11 @@ unknown(const char *word)
 	const char *near = nearest_word(str_of(word), names);
 
 	if (near != NULL)
-		fprintf(stderr, "mailwarden: no command '%s', did you mean '%s'?\n", word, near);
+		fprintf(stderr, "mailwarden: no command '%s', did you mean '%s'?\n", word,
+		    near);
 	else
-		fprintf(stderr, "mailwarden: no command '%s'; `mailwarden --help` lists them\n", word);
+		fprintf(stderr,
+		    "mailwarden: no command '%s'; `mailwarden --help` lists them\n", word);
 	return EXIT_USAGE;
 }
 
@@ -44,7 +47,8 @@ main(int argc, char **argv)
 	}
 	const char *word = argv[1];
 
-	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+	    strcmp(word, "help") == 0) {
 		usage(stdout);
 		return EXIT_FINE;
 	}

@@ -106,7 +106,8 @@ on_child(sd_event_source *source, const siginfo_t *info, void *ctx)
 	struct notifier *n = ctx;
 
 	(void)source;
-	fprintf(stderr, "mailwarden: the notifier ended with %s %d; it starts again in %d s\n",
+	fprintf(stderr,
+	    "mailwarden: the notifier ended with %s %d; it starts again in %d s\n",
 	    info->si_code == CLD_EXITED ? "exit code" : "signal", info->si_status,
 	    RESTART_AFTER_S);
 	n->pid = 0;
@@ -142,7 +143,8 @@ notifier_start(sd_event *loop, const struct notifier_args *args, struct notifier
 void
 notifier_wake(struct notifier *n)
 {
-	if (n != NULL && n->wake_fd >= 0 && write(n->wake_fd, "!", 1) < 0 && errno != EAGAIN)
+	if (n != NULL && n->wake_fd >= 0 && write(n->wake_fd, "!", 1) < 0 &&
+	    errno != EAGAIN)
 		fprintf(stderr, "mailwarden: wake the notifier: %s\n", strerror(errno));
 }
 

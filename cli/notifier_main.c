@@ -19,9 +19,9 @@
 
 #include "cli/config.h"
 #include "core/clock.h"
-#include "notify/outbox.h"
 #include "notify/mail.h"
 #include "notify/message.h"
+#include "notify/outbox.h"
 #include "paths.h"
 
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_STORE = 4 };
@@ -65,7 +65,8 @@ static int
 read_config(struct notify *n, const char *path)
 {
 	static const enum relay_tls tls[] = { [CONFIG_TLS_REQUIRED] = RELAY_TLS_REQUIRED,
-		[CONFIG_TLS_TRY] = RELAY_TLS_TRY, [CONFIG_TLS_OFF] = RELAY_TLS_OFF };
+		[CONFIG_TLS_TRY] = RELAY_TLS_TRY,
+		[CONFIG_TLS_OFF] = RELAY_TLS_OFF };
 	struct diags diags = { 0 };
 	int r = config_load(path, &n->config, &diags);
 	const struct config_relay *c = &n->config.relay;
@@ -75,7 +76,8 @@ read_config(struct notify *n, const char *path)
 	if (r < 0)
 		return EXIT_CONFIG;
 	if (c->url == NULL)
-		return fail(EXIT_CONFIG, "no relay configured: set alerts: relay: in mailwarden.yaml");
+		return fail(EXIT_CONFIG,
+		    "no relay configured: set alerts: relay: in mailwarden.yaml");
 	if (n->config.timezone != NULL) {
 		(void)setenv("TZ", n->config.timezone, 1);
 		tzset();
@@ -106,7 +108,8 @@ read_config(struct notify *n, const char *path)
 static int
 send_test(struct notify *n)
 {
-	AUTO(buf_done) struct buf subject = { 0 }, body = { 0 }, message = { 0 }, id = { 0 };
+	AUTO(buf_done) struct buf subject = { 0 }, body = { 0 }, message = { 0 },
+				  id = { 0 };
 	struct err err = { "" };
 	int64_t now = now_us();
 	struct message_context context = { n->outbox.host, now, 0, n->outbox.version };
@@ -125,7 +128,8 @@ send_test(struct notify *n)
 	};
 
 	mail_render(&mail, &message);
-	printf("sending a test to %.*s through %s\n", STR_ARG(n->outbox.to[0]), n->relay.url);
+	printf("sending a test to %.*s through %s\n", STR_ARG(n->outbox.to[0]),
+	    n->relay.url);
 	(void)fflush(stdout);
 	if (relay_send(&n->relay, mail_address(n->outbox.from), n->outbox.to, n->outbox.nto,
 		buf_str(&message), &err) == SEND_ACCEPTED) {
@@ -185,7 +189,9 @@ wait_for_work(int64_t due_us)
 
 	if (wait_us > LONGEST_SLEEP_US)
 		wait_us = LONGEST_SLEEP_US;
-	int timeout_ms = due_us == INT64_MAX ? -1 : wait_us <= 0 ? 0 : (int)(wait_us / 1000) + 1;
+	int timeout_ms = due_us == INT64_MAX ? -1
+			 : wait_us <= 0      ? 0
+					     : (int)(wait_us / 1000) + 1;
 	int r = poll(&in, 1, timeout_ms);
 
 	if (r < 0)
@@ -232,9 +238,10 @@ int
 main(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-		{ "state", required_argument, NULL, 's' }, { "once", no_argument, NULL, 'o' },
-		{ "test", no_argument, NULL, 't' }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' }, { 0 } };
+		{ "state", required_argument, NULL, 's' },
+		{ "once", no_argument, NULL, 'o' }, { "test", no_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+		{ 0 } };
 	struct notify n = { .lock_fd = -1 };
 	const char *config = NULL, *state = NULL;
 	bool once = false, test = false;
@@ -246,10 +253,13 @@ main(int argc, char **argv)
 		case 's': state = optarg; break;
 		case 'o': once = true; break;
 		case 't': test = true; break;
-		case 'V': printf("mailwarden-notify %s\n", MAILWARDEN_VERSION); return EXIT_FINE;
+		case 'V':
+			printf("mailwarden-notify %s\n", MAILWARDEN_VERSION);
+			return EXIT_FINE;
 		case 'h':
-			puts("usage: mailwarden-notify [--once | --test] [--config FILE] [--state FILE]\n\n"
-			     "Started by `mailwarden run` and `mailwarden notify`; see mailwarden(1).");
+			puts(
+			    "usage: mailwarden-notify [--once | --test] [--config FILE] [--state FILE]\n\n"
+			    "Started by `mailwarden run` and `mailwarden notify`; see mailwarden(1).");
 			return EXIT_FINE;
 		default: return EXIT_USAGE;
 		}
@@ -257,7 +267,8 @@ main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = read_config(&n, config);
 	if (r == EXIT_FINE)
-		r = test ? send_test(&n) : run_store(&n, state != NULL ? state : n.config.state, once);
+		r = test ? send_test(&n)
+			 : run_store(&n, state != NULL ? state : n.config.state, once);
 	store_close(n.store);
 	config_done(&n.config);
 	if (n.lock_fd >= 0)

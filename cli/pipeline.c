@@ -10,9 +10,9 @@
 
 enum { RECENT_ATTEMPTS = 20000 };
 
-#define HOUR_US	      (3600 * (int64_t)US_PER_S)
+#define HOUR_US (3600 * (int64_t)US_PER_S)
 #define TELL_WITHIN_US (24 * HOUR_US) /* older troubles are shown, not told */
-#define ALIVE_US      (7 * 24 * HOUR_US)
+#define ALIVE_US (7 * 24 * HOUR_US)
 /* A resolution waits a little: a relapse takes it back before anybody was told. */
 #define SETTLE_US (300 * (int64_t)US_PER_S)
 
@@ -23,7 +23,7 @@ struct pipeline {
 	struct engine *engine;
 	struct err *err; /* of the call that runs */
 	struct pipeline_totals totals;
-	struct str source; /* of the batch */
+	struct str source;           /* of the batch */
 	struct ledger_counts counts; /* of hour_us, not yet in the ledger */
 	int64_t hour_us;
 	const struct line *line;
@@ -60,7 +60,8 @@ load_engine(struct pipeline *p, const struct rulebook *book, struct err *err)
 	}
 	if (store_each_incident(p->store, INCIDENTS_ALIVE, app_now_us() - ALIVE_US,
 		restore_incident, e, err) < 0 ||
-	    store_each_recent_attempt(p->store, RECENT_ATTEMPTS, restore_attempt, e, err) < 0) {
+	    store_each_recent_attempt(p->store, RECENT_ATTEMPTS, restore_attempt, e, err) <
+		0) {
 		engine_free(e);
 		return NULL;
 	}
@@ -180,7 +181,8 @@ tell(void *ctx, const struct incident *incident, enum notice notice, int64_t at_
 		return 0;
 	if (notice == NOTICE_OPENED && incident->resolved_us == 0) {
 		/* A relapse before the resolution was told: nobody needs to hear of either. */
-		int r = store_outbox_withdraw(p->store, incident->id, NOTICE_RESOLVED, p->err);
+		int r =
+		    store_outbox_withdraw(p->store, incident->id, NOTICE_RESOLVED, p->err);
 
 		if (r != 0)
 			return r < 0 ? r : 0;
@@ -320,7 +322,8 @@ pipeline_gap(struct pipeline *p, const char *source, const char *what, const cha
 
 	if (r < 0)
 		return r;
-	r = store_add_gap(p->store, str_of(source), p->now_us, str_of(what), str_of(detail), err);
+	r = store_add_gap(p->store, str_of(source), p->now_us, str_of(what), str_of(detail),
+	    err);
 	if (r == 0)
 		r = store_commit(p->store, err);
 	if (r < 0)

@@ -27,10 +27,10 @@ int pipeline_open(const char *state, const struct rulebook *book, struct pipelin
     struct err *err);
 void pipeline_close(struct pipeline *p); /* NULL is fine */
 
-int pipeline_lines(struct pipeline *p, const char *source, const struct line *lines, size_t n,
-    const char *cursor, struct err *err);
-int pipeline_gap(struct pipeline *p, const char *source, const char *what, const char *detail,
-    struct err *err);
+int pipeline_lines(struct pipeline *p, const char *source, const struct line *lines,
+    size_t n, const char *cursor, struct err *err);
+int pipeline_gap(struct pipeline *p, const char *source, const char *what,
+    const char *detail, struct err *err);
 /* Wall clock has come to engine_next_due(): quiet spans end. */
 int pipeline_tick(struct pipeline *p, int64_t now_us, struct err *err);
 int64_t pipeline_next_due(const struct pipeline *p);

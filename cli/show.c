@@ -9,7 +9,8 @@ int
 show_options(const struct command *command, int argc, char **argv, struct show_options *out)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
-		{ "all", no_argument, NULL, 'a' }, { "state", required_argument, NULL, 's' },
+		{ "all", no_argument, NULL, 'a' },
+		{ "state", required_argument, NULL, 's' },
 		{ "config", required_argument, NULL, 'c' }, { 0 } };
 	int c;
 
@@ -43,7 +44,8 @@ show_open(const struct show_options *options, struct store **out)
 
 	r = store_open(path, STORE_READ, out, &err);
 	if (r == -ENOENT)
-		r = app_fail(EXIT_STORE, "no store at %s yet: has `mailwarden run` been started?", path);
+		r = app_fail(EXIT_STORE,
+		    "no store at %s yet: has `mailwarden run` been started?", path);
 	else if (r < 0)
 		r = app_fail(EXIT_STORE, "%s", err.text);
 	config_done(&config);

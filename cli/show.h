@@ -15,7 +15,8 @@ struct show_options {
 };
 
 /* An exit code; options --json --all --state --config. */
-int show_options(const struct command *command, int argc, char **argv, struct show_options *out);
+int show_options(const struct command *command, int argc, char **argv,
+    struct show_options *out);
 /* The store, read-only; an exit code, with the message printed. */
 int show_open(const struct show_options *options, struct store **out);
 

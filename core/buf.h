@@ -23,8 +23,8 @@ void buf_add_char(struct buf *b, char c);
 void buf_add_int(struct buf *b, int64_t v);
 __attribute__((format(printf, 2, 3))) void buf_addf(struct buf *b, const char *fmt, ...);
 struct str buf_str(const struct buf *b); /* until the next change */
-const char *buf_cstr(struct buf *b);	 /* NUL-terminated, until the next change */
-void buf_clear(struct buf *b);		 /* empty, memory kept */
+const char *buf_cstr(struct buf *b);     /* NUL-terminated, until the next change */
+void buf_clear(struct buf *b);           /* empty, memory kept */
 void buf_done(struct buf *b);
 
 #endif

@@ -22,8 +22,7 @@ clock_civil(int64_t days, int *year, int *month, int *day)
 	days += 719468;
 	int64_t era = (days >= 0 ? days : days - 146096) / 146097;
 	int64_t of_era = days - era * 146097;
-	int64_t y =
-	    (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
 	int64_t mp = (5 * of_year + 2) / 153;
 
@@ -137,14 +136,14 @@ parse_zone(struct str s, int *offset_min)
 size_t
 clock_parse_rfc3339(struct str s, int64_t *at_us_out, int *offset_min_out)
 {
-	if (s.n < 19 || s.p[4] != '-' || s.p[7] != '-' || (s.p[10] != 'T' && s.p[10] != ' ') ||
-	    s.p[13] != ':' || s.p[16] != ':')
+	if (s.n < 19 || s.p[4] != '-' || s.p[7] != '-' ||
+	    (s.p[10] != 'T' && s.p[10] != ' ') || s.p[13] != ':' || s.p[16] != ':')
 		return 0;
 	int year = digits(s.p, 4), month = digits(s.p + 5, 2), day = digits(s.p + 8, 2);
 	int h = digits(s.p + 11, 2), m = digits(s.p + 14, 2), sec = digits(s.p + 17, 2);
 
-	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || h < 0 || h > 23 ||
-	    m < 0 || m > 59 || sec < 0 || sec > 60)
+	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31 || h < 0 ||
+	    h > 23 || m < 0 || m > 59 || sec < 0 || sec > 60)
 		return 0;
 	size_t used = 19;
 	int64_t us = 0, scale = 100000;

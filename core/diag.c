@@ -84,7 +84,8 @@ print_line(const struct diag *d, FILE *to)
 		fputs("    ", to);
 		for (size_t i = from; i < n && i < from + 100; i++)
 			fputc((unsigned char)line[i] < 32 ? ' ' : line[i], to);
-		fprintf(to, "\n%*s^\n", (int)(4 + (d->col > 0 ? d->col - 1 - from : 0)), "");
+		fprintf(to, "\n%*s^\n", (int)(4 + (d->col > 0 ? d->col - 1 - from : 0)),
+		    "");
 	}
 	free(line);
 	(void)fclose(f);
@@ -105,7 +106,8 @@ diags_print(const struct diags *diags, FILE *to)
 		print_line(d, to);
 	}
 	if (diags->errors + diags->warnings > diags->n)
-		fprintf(to, "... and %zu more\n", diags->errors + diags->warnings - diags->n);
+		fprintf(to, "... and %zu more\n",
+		    diags->errors + diags->warnings - diags->n);
 }
 
 void
@@ -118,7 +120,8 @@ diags_json(const struct diags *diags, FILE *to)
 		struct json j = json_begin(&out);
 
 		json_text(&j, "type", STR("fault"));
-		json_text(&j, "level", d->level == DIAG_WARNING ? STR("warning") : STR("error"));
+		json_text(&j, "level",
+		    d->level == DIAG_WARNING ? STR("warning") : STR("error"));
 		json_text(&j, "file", str_of(d->file));
 		json_int(&j, "line", d->line);
 		json_int(&j, "column", d->col);

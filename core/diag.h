@@ -27,8 +27,8 @@ enum diag_level {
 
 struct diags {
 	struct diag *items; /* owned */
-	size_t n;	    /* kept */
-	size_t errors;	    /* seen, kept or not */
+	size_t n;           /* kept */
+	size_t errors;      /* seen, kept or not */
 	size_t warnings;
 };
 

@@ -12,11 +12,13 @@ struct field_info {
 	enum event_type type;
 };
 
+/* clang-format off */
 static const struct field_info fields[EVF_COUNT] = {
 #define F(name, type) [EVF_##name] = { #name, STR_INIT("\"" #name "\":"), EVT_##type },
 	EVENT_FIELDS(F)
 #undef F
 };
+/* clang-format on */
 
 static_assert(EVF_COUNT <= 64, "`has` is one 64-bit word");
 

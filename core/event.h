@@ -16,6 +16,7 @@
 #include "core/str.h"
 
 /* Field, its type. The order is the order in JSON. */
+/* clang-format off */
 #define EVENT_FIELDS(F)                                                                     \
 	F(host, TEXT) F(process, TEXT) F(pid, INT) F(mta, TEXT) F(kind, KIND)               \
 	F(direction, DIRECTION) F(queue_id, TEXT) F(related_queue_id, TEXT)                 \
@@ -36,6 +37,7 @@ enum event_field {
 #undef F
 	EVF_COUNT
 };
+/* clang-format on */
 
 enum event_type {
 	EVT_TEXT,
@@ -91,11 +93,11 @@ union event_value {
 };
 
 struct event {
-	uint64_t has;	    /* bit 1 << EVF_x: v[EVF_x] is valid */
+	uint64_t has;       /* bit 1 << EVF_x: v[EVF_x] is valid */
 	int64_t time_us;    /* since 1970, UTC; always set */
 	int16_t offset_min; /* of the stamp as logged, minutes east of UTC */
 	struct str source;  /* file name, or journal cursor */
-	int64_t offset;	    /* byte offset of the line in source, -1: none */
+	int64_t offset;     /* byte offset of the line in source, -1: none */
 	union event_value v[EVF_COUNT];
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 /* Bytes that stand for themselves inside a JSON string: printable ASCII but " and \. */
+/* clang-format off */
 static const bool plain[256] = {
 	[' '] = true, ['!'] = true,
 #define R4(a) [a] = true, [(a) + 1] = true, [(a) + 2] = true, [(a) + 3] = true
@@ -11,6 +12,7 @@ static const bool plain[256] = {
 	R4('i'), R4('m'), R4('q'), R4('u'), R4('y'), ['}'] = true, ['~'] = true,
 #undef R4
 };
+/* clang-format on */
 
 /* Length of the well-formed UTF-8 sequence at p (RFC 3629, 4), 0 if there is none. */
 static size_t

@@ -17,7 +17,7 @@ struct json {
 };
 
 struct json json_begin(struct buf *out); /* writes '{' */
-void json_end(struct json *j);		 /* writes '}' */
+void json_end(struct json *j);           /* writes '}' */
 void json_key(struct json *j, const char *key);
 void json_text(struct json *j, const char *key, struct str value);
 void json_int(struct json *j, const char *key, int64_t value);

@@ -14,8 +14,9 @@ enum { LINE_MAX_BYTES = 64 * 1024 }; /* longer lines are cut and flagged */
 
 struct line {
 	struct str text; /* without the newline; may hold any byte */
-	int64_t offset;	 /* where it begins in its source, bytes (decompressed); -1: journal */
-	bool truncated;	 /* cut at LINE_MAX_BYTES */
+	int64_t
+	    offset; /* where it begins in its source, bytes (decompressed); -1: journal */
+	bool truncated;  /* cut at LINE_MAX_BYTES */
 	bool has_fields; /* from a journal: text is MESSAGE and the fields below count */
 	int64_t time_us;
 	struct str host, ident, pid, cursor; /* cursor: the journal's, may be empty */

@@ -98,10 +98,11 @@ ynode_check_keys(const struct ynode *map, const char *const *allowed, struct dia
 
 		good = false;
 		if (near != NULL)
-			diag_add(diags, map->keys[i].at, "unknown key '%.*s', did you mean '%s'?",
-			    STR_ARG(key), near);
+			diag_add(diags, map->keys[i].at,
+			    "unknown key '%.*s', did you mean '%s'?", STR_ARG(key), near);
 		else
-			diag_add(diags, map->keys[i].at, "unknown key '%.*s'", STR_ARG(key));
+			diag_add(diags, map->keys[i].at, "unknown key '%.*s'",
+			    STR_ARG(key));
 	}
 	return good;
 }
@@ -127,8 +128,9 @@ ynode_int(const struct ynode *map, const char *key, int64_t fallback, int64_t mi
 	if (node == NULL || !ynode_is(node, YNODE_SCALAR, "a number", diags))
 		return fallback;
 	if (!str_to_int(node->text, &v) || v < min || v > max) {
-		diag_add(diags, node->at, "'%s' must be a whole number from %lld to %lld, not '%.*s'",
-		    key, (long long)min, (long long)max, STR_ARG(node->text));
+		diag_add(diags, node->at,
+		    "'%s' must be a whole number from %lld to %lld, not '%.*s'", key,
+		    (long long)min, (long long)max, STR_ARG(node->text));
 		return fallback;
 	}
 	return v;
@@ -157,7 +159,8 @@ ynode_span_us(const struct ynode *map, const char *key, int64_t fallback_us,
 	static const struct {
 		char letter;
 		int64_t s;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
+		{ 'w', 604800 } };
 	const struct ynode *node = ynode_get(map, key);
 	int64_t v;
 
@@ -170,7 +173,8 @@ ynode_span_us(const struct ynode *map, const char *key, int64_t fallback_us,
 		    str_to_int(str_head(t, t.n - 1), &v))
 			return v * units[i].s * US_PER_S;
 	}
-	diag_add(diags, node->at, "'%s' must be a span such as 30s, 5m, 6h or 2d, not '%.*s'", key,
+	diag_add(diags, node->at,
+	    "'%s' must be a span such as 30s, 5m, 6h or 2d, not '%.*s'", key,
 	    STR_ARG(node->text));
 	return fallback_us;
 }

@@ -14,13 +14,16 @@
 #include <stdint.h>
 
 struct str {
-	const char *p;	/* may be NULL when n is 0; not NUL-terminated */
-	size_t n;	/* bytes */
+	const char *p; /* may be NULL when n is 0; not NUL-terminated */
+	size_t n;      /* bytes */
 };
 
-#define STR_INIT(lit) { "" lit, sizeof(lit) - 1 }    /* in initialisers */
-#define STR(lit)      ((struct str)STR_INIT(lit))    /* in expressions */
-#define STR_ARG(s)    (int)(s).n, (s).n ? (s).p : "" /* for "%.*s"; no calls */
+#define STR_INIT(lit)                   \
+	{                               \
+		"" lit, sizeof(lit) - 1 \
+	}                                         /* in initialisers */
+#define STR(lit) ((struct str)STR_INIT(lit))      /* in expressions */
+#define STR_ARG(s) (int)(s).n, (s).n ? (s).p : "" /* for "%.*s"; no calls */
 
 /* Runs fn(&variable) when the variable goes out of scope. */
 #define AUTO(fn) __attribute__((cleanup(fn)))
@@ -42,7 +45,7 @@ ptrdiff_t str_rfind_char(struct str s, char c);
 struct str str_cut(struct str *rest, char sep);
 struct str str_skip(struct str s, size_t n); /* without the first n bytes */
 struct str str_head(struct str s, size_t n); /* the first n bytes at most */
-struct str str_trim(struct str s);	     /* without blanks at both ends */
+struct str str_trim(struct str s);           /* without blanks at both ends */
 
 /* Decimal digits only, all of s; false on anything else or past int64. */
 bool str_to_int(struct str s, int64_t *out);

@@ -58,7 +58,8 @@ take(struct yaml *yaml, size_t n)
 static struct pos
 mark_pos(const struct yaml *yaml, yaml_mark_t mark)
 {
-	return (struct pos){ yaml->name, (unsigned)mark.line + 1, (unsigned)mark.column + 1 };
+	return (struct pos){ yaml->name, (unsigned)mark.line + 1,
+		(unsigned)mark.column + 1 };
 }
 
 /* libyaml's marks count characters, so places are looked up by line. */
@@ -144,7 +145,8 @@ build_scalar(struct builder *b, const yaml_node_t *from, struct ynode *out)
 static bool
 build_list(struct builder *b, const yaml_node_t *from, unsigned depth, struct ynode *out)
 {
-	size_t n = (size_t)(from->data.sequence.items.top - from->data.sequence.items.start);
+	size_t n =
+	    (size_t)(from->data.sequence.items.top - from->data.sequence.items.start);
 	struct ynode *values = take(b->yaml, n * sizeof *values);
 
 	if (values == NULL)
@@ -177,7 +179,8 @@ build_map(struct builder *b, const yaml_node_t *from, unsigned depth, struct yno
 			return fail(b, keys[i].at, "a key must be a plain word");
 		for (size_t k = 0; k < i; k++)
 			if (str_eq(keys[k].text, keys[i].text)) {
-				diag_add(b->diags, keys[i].at, "'%.*s' stands twice, first in line %u",
+				diag_add(b->diags, keys[i].at,
+				    "'%.*s' stands twice, first in line %u",
 				    STR_ARG(keys[i].text), keys[k].at.line);
 				b->failed = true;
 			}
@@ -219,8 +222,9 @@ load_document(struct yaml *yaml, yaml_parser_t *parser, struct diags *diags)
 
 		if (parser->error == YAML_READER_ERROR)
 			at = (struct pos){ yaml->name, 0, 0 };
-		diag_add(diags, at, "not YAML: %s%s%s", parser->problem ? parser->problem : "?",
-		    parser->context ? ", " : "", parser->context ? parser->context : "");
+		diag_add(diags, at, "not YAML: %s%s%s",
+		    parser->problem ? parser->problem : "?", parser->context ? ", " : "",
+		    parser->context ? parser->context : "");
 		return -EINVAL;
 	}
 	yaml->root = take(yaml, sizeof *yaml->root);
@@ -241,12 +245,14 @@ ydoc_parse(const char *name, struct str text, struct yaml **yaml_out, struct dia
 	struct yaml *yaml = calloc(1, sizeof *yaml);
 	yaml_parser_t parser;
 
-	if (yaml == NULL || (yaml->name = strdup(name)) == NULL || !yaml_parser_initialize(&parser)) {
+	if (yaml == NULL || (yaml->name = strdup(name)) == NULL ||
+	    !yaml_parser_initialize(&parser)) {
 		ydoc_free(yaml);
 		return -ENOMEM;
 	}
 	buf_add(&yaml->source, text);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)(text.n ? text.p : ""), text.n);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)(text.n ? text.p : ""),
+	    text.n);
 	bool ready = !yaml->source.failed && index_lines(yaml);
 	int r = ready ? load_document(yaml, &parser, diags) : -ENOMEM;
 

@@ -37,10 +37,10 @@ enum ynode_type {
 struct ynode {
 	enum ynode_type type;
 	struct pos at;
-	struct str text;	    /* scalar: its value, NUL-terminated behind n */
-	struct pos text_at;	    /* where the value's first byte stands */
-	bool is_block;		    /* scalar in a block (| or >): text_at.col is the indent */
-	size_t n;		    /* list or map: members */
+	struct str text;    /* scalar: its value, NUL-terminated behind n */
+	struct pos text_at; /* where the value's first byte stands */
+	bool is_block;      /* scalar in a block (| or >): text_at.col is the indent */
+	size_t n;           /* list or map: members */
 	const struct ynode *keys;   /* map: n keys */
 	const struct ynode *values; /* list or map: n values */
 };

@@ -14,7 +14,7 @@
 
 enum send_result {
 	SEND_ACCEPTED,
-	SEND_RETRY,  /* no connection, 4xx, TLS or login trouble: keep and try later */
+	SEND_RETRY,   /* no connection, 4xx, TLS or login trouble: keep and try later */
 	SEND_REFUSED, /* 5xx to this very message: keep, try seldom, tell */
 };
 

@@ -242,8 +242,8 @@ add_opening(struct buf *out, const struct incident *in, enum notice notice)
 }
 
 static void
-add_footer(
-    struct buf *out, const struct incident *in, const struct message_context *context)
+add_footer(struct buf *out, const struct incident *in,
+    const struct message_context *context)
 {
 	buf_add_char(out, '\n');
 	if (in != NULL) {
@@ -273,9 +273,9 @@ render_test(const struct message_context *context, struct buf *subject, struct b
 	buf_add(subject, STR(": mailwarden can reach you"));
 	buf_add(&text, STR("This is a test from mailwarden on "));
 	buf_add(&text, context->host);
-	buf_add(
-	    &text, STR(". Nothing is wrong: you read this because the channel works, and "
-		       "alerts from this host will reach you in the same way."));
+	buf_add(&text,
+	    STR(". Nothing is wrong: you read this because the channel works, and "
+		"alerts from this host will reach you in the same way."));
 	add_folded(body, buf_str(&text), 0);
 	buf_add(body, STR("\nSent: "));
 	mail_date(body, context->now_us, context->offset_min);

@@ -110,16 +110,16 @@ render_entry(const struct pass *pass, const struct entry *entry, struct buf *sub
 	if (e != -ENOENT)
 		return e;
 	/* Somebody deleted the incident; that it was there is still worth telling. */
-	return render_incident(
-	    &r, &(struct incident){
-		    .id = id,
-		    .summary = STR("an incident that is no longer in the store"),
-		});
+	return render_incident(&r,
+	    &(struct incident){
+		.id = id,
+		.summary = STR("an incident that is no longer in the store"),
+	    });
 }
 
 static int
-render_mail(
-    const struct pass *pass, const struct entry *entry, struct buf *out, struct err *err)
+render_mail(const struct pass *pass, const struct entry *entry, struct buf *out,
+    struct err *err)
 {
 	AUTO(buf_done) struct buf subject = { 0 };
 	AUTO(buf_done) struct buf body = { 0 };
@@ -207,8 +207,8 @@ commit_failed(const struct pass *pass, const struct entry *entry, int64_t wait_u
 
 	if (r < 0)
 		return r;
-	r = store_outbox_failed(
-	    pass->store, str_of(entry->id), pass->now_us + wait_us, reason, err);
+	r = store_outbox_failed(pass->store, str_of(entry->id), pass->now_us + wait_us,
+	    reason, err);
 	return commit_write(pass, r, err);
 }
 
@@ -240,8 +240,8 @@ note_failed(const struct pass *pass, const struct entry *entry, enum send_result
 
 	pass->report->failed++;
 	log_begin(&line, entry, "failed");
-	plain_add_pair(
-	    &line, "result", result == SEND_REFUSED ? STR("refused") : STR("retry"));
+	plain_add_pair(&line, "result",
+	    result == SEND_REFUSED ? STR("refused") : STR("retry"));
 	buf_addf(&line, " tries=%lld next=%llds", (long long)entry->tries + 1,
 	    (long long)(wait_us / US_PER_S));
 	plain_add_pair(&line, "error", str_of(told->text));

@@ -82,8 +82,8 @@ read_url(struct session *s, struct err *err)
 	buf_addf(&s->scratch, "/%s", s->relay->helo != NULL ? s->relay->helo : "");
 	if (curl_url_set(s->url, CURLUPART_PATH, buf_cstr(&s->scratch), CURLU_URLENCODE) !=
 	    CURLUE_OK)
-		return err_set(
-		    err, -EINVAL, "read relay settings: helo is not a host name");
+		return err_set(err, -EINVAL,
+		    "read relay settings: helo is not a host name");
 	return 0;
 }
 
@@ -118,12 +118,12 @@ set_envelope(struct session *s, struct str sender, struct err *err)
 	buf_clear(&s->scratch);
 	buf_add(&s->scratch, sender);
 	if (curl_easy_setopt(s->curl, CURLOPT_MAIL_FROM, buf_cstr(&s->scratch)) != CURLE_OK)
-		return err_set(
-		    err, -ENOMEM, "deliver to %s: out of memory", buf_cstr(&s->place));
+		return err_set(err, -ENOMEM, "deliver to %s: out of memory",
+		    buf_cstr(&s->place));
 	for (size_t i = 0; i < s->dialogue.nrecipients; i++) {
 		if (!is_address(s->dialogue.recipients[i]))
-			return bad_address(
-			    s, "recipient's", s->dialogue.recipients[i], err);
+			return bad_address(s, "recipient's", s->dialogue.recipients[i],
+			    err);
 		buf_clear(&s->scratch);
 		buf_add(&s->scratch, s->dialogue.recipients[i]);
 		struct curl_slist *more =
@@ -176,8 +176,8 @@ set_login(struct session *s, struct err *err)
 	    curl_easy_setopt(s->curl, CURLOPT_LOGIN_OPTIONS, "AUTH=PLAIN;AUTH=LOGIN");
 
 	if (user != CURLE_OK || password != CURLE_OK || ways != CURLE_OK)
-		return err_set(
-		    err, -ENOMEM, "deliver to %s: out of memory", buf_cstr(&s->place));
+		return err_set(err, -ENOMEM, "deliver to %s: out of memory",
+		    buf_cstr(&s->place));
 	return 0;
 }
 
@@ -248,11 +248,11 @@ set_exchange(struct session *s)
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
 #else
-	curl_easy_setopt(
-	    s->curl, CURLOPT_PROTOCOLS, (long)(CURLPROTO_SMTP | CURLPROTO_SMTPS));
+	curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS,
+	    (long)(CURLPROTO_SMTP | CURLPROTO_SMTPS));
 #endif
-	curl_easy_setopt(
-	    s->curl, CURLOPT_PROXY, ""); /* none, whatever the environment says */
+	curl_easy_setopt(s->curl, CURLOPT_PROXY,
+	    ""); /* none, whatever the environment says */
 	curl_easy_setopt(s->curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT,

@@ -37,8 +37,8 @@ check_file(int fd, const char *path, enum access_check check, struct err *err)
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, "read password from", path);
 	if (!S_ISREG(st.st_mode))
-		return err_set(
-		    err, -EINVAL, "read password from %s: not a regular file", path);
+		return err_set(err, -EINVAL, "read password from %s: not a regular file",
+		    path);
 	if (check == OWNER_ONLY && (st.st_mode & 077) != 0)
 		return err_set(err, -EPERM,
 		    "read password from %s: others can read it (mode %04o): chmod 600 %s",
@@ -67,8 +67,8 @@ read_all(int fd, char *to, size_t max)
 }
 
 static int
-read_secret(
-    const char *path, enum access_check check, struct secret *secret, struct err *err)
+read_secret(const char *path, enum access_check check, struct secret *secret,
+    struct err *err)
 {
 	AUTO(auto_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
@@ -91,8 +91,8 @@ read_secret(
 		n--;
 	secret->text[n] = '\0';
 	if (n == 0)
-		return err_set(
-		    err, -EINVAL, "read password from %s: the file is empty", path);
+		return err_set(err, -EINVAL, "read password from %s: the file is empty",
+		    path);
 	if (strcspn(secret->text, "\r\n") != (size_t)n)
 		return err_set(err, -EINVAL,
 		    "read password from %s: expected one line with the password", path);
@@ -101,8 +101,8 @@ read_secret(
 
 /* What was read before a fault was found must not stay behind. */
 static int
-read_or_wipe(
-    const char *path, enum access_check check, struct secret *secret, struct err *err)
+read_or_wipe(const char *path, enum access_check check, struct secret *secret,
+    struct err *err)
 {
 	int r = read_secret(path, check, secret, err);
 

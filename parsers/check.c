@@ -30,17 +30,20 @@ compare(struct check *c, const struct ynode *want, const struct event *ev)
 		enum event_field f = event_field_find(key->text);
 
 		if (f == EVF_COUNT) {
-			diag_add(c->diags, key->at, "no event field '%.*s'", STR_ARG(key->text));
+			diag_add(c->diags, key->at, "no event field '%.*s'",
+			    STR_ARG(key->text));
 			continue;
 		}
 		buf_clear(&got);
 		event_value_text(ev, f, &got);
 		bool absent_wanted = value->text.n == 0 && f != EVF_sender;
 
-		if (str_eq(buf_str(&got), value->text) && (absent_wanted || event_has(ev, f)))
+		if (str_eq(buf_str(&got), value->text) &&
+		    (absent_wanted || event_has(ev, f)))
 			continue;
-		diag_add(c->diags, value->at, "rule '%.*s' gives %s '%.*s', expected '%.*s'",
-		    STR_ARG(c->rule->name), event_field_name(f), (int)(got.n < 200 ? got.n : 200),
+		diag_add(c->diags, value->at,
+		    "rule '%.*s' gives %s '%.*s', expected '%.*s'", STR_ARG(c->rule->name),
+		    event_field_name(f), (int)(got.n < 200 ? got.n : 200),
 		    got.n ? got.p : "", STR_ARG(value->text));
 	}
 }
@@ -67,7 +70,8 @@ static void
 default_process(const struct rule *rule, struct buf *out)
 {
 	const struct ynode *claims = ynode_get(ydoc_root(rule->file->yaml), "claims");
-	struct str claim = rule->nprocesses > 0 ? rule->processes[0] : claims->values[0].text;
+	struct str claim =
+	    rule->nprocesses > 0 ? rule->processes[0] : claims->values[0].text;
 
 	if (str_starts(claim, STR("*")))
 		claim = str_skip(claim, 1);
@@ -81,7 +85,8 @@ default_process(const struct rule *rule, struct buf *out)
 static bool
 wants_nothing(const struct ynode *expect)
 {
-	return expect != NULL && expect->type == YNODE_SCALAR && str_eq(expect->text, STR("none"));
+	return expect != NULL && expect->type == YNODE_SCALAR &&
+	       str_eq(expect->text, STR("none"));
 }
 
 static void
@@ -101,12 +106,13 @@ judge(struct check *c, const struct ynode *example, enum parse_result result,
 	if (matched) {
 		c->reached++;
 		if (expect != NULL && expect->type == YNODE_LIST && expect->n != c->nevents)
-			diag_add(c->diags, expect->at, "%zu events expected, %zu came", expect->n,
-			    c->nevents);
+			diag_add(c->diags, expect->at, "%zu events expected, %zu came",
+			    expect->n, c->nevents);
 		return;
 	}
 	if (result == PARSE_EVENT || result == PARSE_IGNORED)
-		diag_add(c->diags, at->at, "rule '%.*s' never sees this: '%.*s' stands before it",
+		diag_add(c->diags, at->at,
+		    "rule '%.*s' never sees this: '%.*s' stands before it",
 		    STR_ARG(c->rule->name), STR_ARG(by->name));
 	else
 		diag_add(c->diags, at->at, "rule '%.*s' does not match its example",
@@ -133,8 +139,9 @@ run_example(struct check *c, const struct ynode *example)
 
 	c->run++;
 	c->nevents = 0;
-	c->wanted = wants_nothing(ynode_get(example, "expect")) ? NULL :
-								  ynode_get(example, "expect");
+	c->wanted = wants_nothing(ynode_get(example, "expect"))
+			? NULL
+			: ynode_get(example, "expect");
 	parser_set_no_header(c->parser, buf_str(&process));
 	enum parse_result r = parser_line(c->parser, &line, STR("example"), on_event, c);
 
@@ -148,10 +155,11 @@ probe_backtracking(struct check *c)
 	static const char *const bricks[] = { "<a", "=<\"", ", ", "a", " ", "x: ", "\"\\" };
 	AUTO(buf_done) struct buf text = { 0 };
 	pcre2_match_context *limits = pcre2_match_context_create(NULL);
-	pcre2_match_data *groups = pcre2_match_data_create_from_pattern(c->rule->pattern.re, NULL);
-	const struct ynode *first = c->rule->examples->n > 0 ?
-	    ynode_get(&c->rule->examples->values[0], "line") :
-	    NULL;
+	pcre2_match_data *groups =
+	    pcre2_match_data_create_from_pattern(c->rule->pattern.re, NULL);
+	const struct ynode *first = c->rule->examples->n > 0
+					? ynode_get(&c->rule->examples->values[0], "line")
+					: NULL;
 
 	if (limits != NULL && groups != NULL && first != NULL) {
 		pcre2_set_match_limit(limits, MATCH_LIMIT);
@@ -192,8 +200,8 @@ check_rule(struct check *c)
 	for (size_t i = 0; i < rule->examples->n; i++)
 		run_example(c, &rule->examples->values[i]);
 	if (c->reached == 0 && c->diags->errors == errors)
-		diag_add(c->diags, rule->node->at, "rule '%.*s' has no example that it matches",
-		    STR_ARG(rule->name));
+		diag_add(c->diags, rule->node->at,
+		    "rule '%.*s' has no example that it matches", STR_ARG(rule->name));
 	probe_backtracking(c);
 }
 

@@ -5,20 +5,22 @@
 #include "core/clock.h"
 
 enum {
-	MAX_TAG = 128,	   /* bytes of ident that we look at */
-	MAX_PREFIX = 80,   /* "container-name_1    | " */
-	MAX_HOST = 255,	   /* RFC 1035, 2.3.4 */
+	MAX_TAG = 128,   /* bytes of ident that we look at */
+	MAX_PREFIX = 80, /* "container-name_1    | " */
+	MAX_HOST = 255,  /* RFC 1035, 2.3.4 */
 	MAX_REPEAT = 1000000,
 };
 
 void
 header_clock_init(struct header_clock *clock, int64_t reference_us)
 {
-	*clock = (struct header_clock){ .reference_us = reference_us, .last_us = INT64_MIN };
+	*clock =
+	    (struct header_clock){ .reference_us = reference_us, .last_us = INT64_MIN };
 }
 
 /* Month names as localised syslog daemons write them, beside the English ones: the first
  * three letters decide, names that would clash are left to English. */
+/* clang-format off */
 static const struct month {
 	struct str name;
 	int number;
@@ -41,6 +43,7 @@ static const struct month {
 	{ STR_INIT("ott"), 10 }, { STR_INIT("fev"), 2 }, { STR_INIT("out"), 10 },
 	{ STR_INIT("dez"), 12 }, { STR_INIT("maj"), 5 },
 };
+/* clang-format on */
 
 static int
 month_number(struct str word)
@@ -89,7 +92,8 @@ resolve_hour(struct header_clock *clock, int month, int day, int hour)
 	for (;; year--) {
 		if (month == 2 && day == 29 && !is_leap(year))
 			continue;
-		clock->hour_s = clock_local(year, month, day, hour * 3600, &clock->hour_offset_min);
+		clock->hour_s =
+		    clock_local(year, month, day, hour * 3600, &clock->hour_offset_min);
 		if (clock->hour_s * US_PER_S <= clock->reference_us + 86400ll * US_PER_S ||
 		    year <= 1970)
 			return;
@@ -113,8 +117,8 @@ parse_rfc3164(struct header_clock *clock, struct str s, struct header *h)
 	while (at < s.n && is_digit(s.p[at]))
 		at++;
 	/* now at the blank before hh:mm:ss */
-	if (word < 3 || at - day_at < 1 || at - day_at > 2 || s.n < at + 9 || s.p[at] != ' ' ||
-	    s.p[at + 3] != ':' || s.p[at + 6] != ':')
+	if (word < 3 || at - day_at < 1 || at - day_at > 2 || s.n < at + 9 ||
+	    s.p[at] != ' ' || s.p[at + 3] != ':' || s.p[at + 6] != ':')
 		return 0;
 	const char *t = s.p + at + 1;
 	int hour = number(t, 2), minute = number(t + 3, 2), second = number(t + 6, 2);
@@ -223,7 +227,8 @@ drop_solaris_id(struct header *h)
 {
 	ptrdiff_t end;
 
-	if (str_starts(h->text, STR("[ID ")) && (end = str_find(h->text, STR("] "))) > 0 && end < 40)
+	if (str_starts(h->text, STR("[ID ")) && (end = str_find(h->text, STR("] "))) > 0 &&
+	    end < 40)
 		h->text = str_skip(h->text, (size_t)end + 2);
 }
 
@@ -273,7 +278,8 @@ parse_rfc5424(struct str s, struct header *h)
 				i++;
 			else if (rest.p[i] == '"')
 				quoted = !quoted;
-			else if (rest.p[i] == ']' && !quoted && (i + 1 == rest.n || rest.p[i + 1] == ' '))
+			else if (rest.p[i] == ']' && !quoted &&
+				 (i + 1 == rest.n || rest.p[i + 1] == ' '))
 				break;
 		}
 		rest = str_skip(rest, i + 2);
@@ -295,8 +301,8 @@ static struct str
 skip_level_word(struct str s)
 {
 	static const struct str words[] = { STR_INIT("INFO "), STR_INIT("WARNING "),
-		STR_INIT("ERROR "), STR_INIT("CRITICAL "), STR_INIT("DEBUG "), STR_INIT("NOTICE "),
-		STR_INIT("mail.") };
+		STR_INIT("ERROR "), STR_INIT("CRITICAL "), STR_INIT("DEBUG "),
+		STR_INIT("NOTICE "), STR_INIT("mail.") };
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		if (!str_starts(s, words[i]))

@@ -179,7 +179,8 @@ next_recipient(struct str *list)
 }
 
 static void
-emit_split(const struct catalogue *catalogue, struct event *ev, parser_event_fn *fn, void *ctx)
+emit_split(const struct catalogue *catalogue, struct event *ev, parser_event_fn *fn,
+    void *ctx)
 {
 	struct str list = event_text(ev, EVF_recipient);
 	uint64_t has = ev->has; /* refining and the sink set fields of their own */

@@ -23,9 +23,9 @@ enum { MAX_SPLIT = 1000 };
 enum parse_result {
 	PARSE_NOT_OURS, /* another program's line, or none at all */
 	PARSE_EVENT,
-	PARSE_IGNORED,	/* ours, known, says nothing */
+	PARSE_IGNORED,  /* ours, known, says nothing */
 	PARSE_UNPARSED, /* ours, and no rule took it */
-	PARSE_GAVE_UP,	/* ours, a rule hit its limit, no other took it */
+	PARSE_GAVE_UP,  /* ours, a rule hit its limit, no other took it */
 };
 
 typedef void parser_event_fn(void *ctx, struct event *ev);

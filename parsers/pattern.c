@@ -4,7 +4,6 @@
 
 #include "parsers/rule.h"
 
-
 /* Names of fields, for suggestions. */
 static const char *
 nearest_field(struct str word)
@@ -27,7 +26,8 @@ find_field(struct str name, struct pos at, struct diags *diags)
 	const char *near = nearest_field(name);
 
 	if (near != NULL)
-		diag_add(diags, at, "no event field '%.*s', did you mean '%s'?", STR_ARG(name), near);
+		diag_add(diags, at, "no event field '%.*s', did you mean '%s'?",
+		    STR_ARG(name), near);
 	else
 		diag_add(diags, at, "no event field '%.*s'", STR_ARG(name));
 	return EVF_COUNT;
@@ -65,7 +65,8 @@ expand(const struct rule_file *file, const struct ynode *node, size_t stop, stru
 		if (open < 0)
 			break;
 		ptrdiff_t close = str_find(left, STR("}}"));
-		struct str name = close < 0 ? left : (struct str){ left.p + 2, (size_t)close - 2 };
+		struct str name =
+		    close < 0 ? left : (struct str){ left.p + 2, (size_t)close - 2 };
 		const struct mapping *define = close < 0 ? NULL : find_define(file, name);
 
 		at += plain;
@@ -94,7 +95,8 @@ compile_code(const struct rule_file *file, const struct ynode *node, struct patt
 	if (expand(file, node, SIZE_MAX - 1, &text, diags) == SIZE_MAX)
 		return false;
 	out->re = pcre2_compile((PCRE2_SPTR)buf_cstr(&text), text.n,
-	    PCRE2_EXTENDED | PCRE2_DUPNAMES | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY, &code, &off, NULL);
+	    PCRE2_EXTENDED | PCRE2_DUPNAMES | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY, &code,
+	    &off, NULL);
 	if (out->re == NULL) {
 		char why[128];
 		AUTO(buf_done) struct buf again = { 0 };
@@ -215,7 +217,8 @@ read_map(const struct ynode *map, struct pattern *out, struct diags *diags)
 		const struct ynode *pairs = &map->values[i];
 		enum event_field f = find_field(map->keys[i].text, map->keys[i].at, diags);
 
-		if (f == EVF_COUNT || !ynode_is(pairs, YNODE_MAP, "logged: wanted", diags)) {
+		if (f == EVF_COUNT ||
+		    !ynode_is(pairs, YNODE_MAP, "logged: wanted", diags)) {
 			good = false;
 			continue;
 		}
@@ -224,7 +227,8 @@ read_map(const struct ynode *map, struct pattern *out, struct diags *diags)
 		if (mappings == NULL)
 			return false;
 		for (size_t k = 0; k < pairs->n; k++)
-			mappings[k] = (struct mapping){ pairs->keys[k].text, pairs->values[k].text };
+			mappings[k] =
+			    (struct mapping){ pairs->keys[k].text, pairs->values[k].text };
 		if (!for_field(out, f, mappings, pairs->n, false)) {
 			diag_add(diags, map->keys[i].at, "the pattern has no group '%s'",
 			    event_field_name(f));
@@ -245,7 +249,8 @@ read_lower(const struct ynode *names, struct pattern *out, struct diags *diags)
 	if (!ynode_is(names, YNODE_LIST, "a list of fields", diags))
 		return false;
 	for (size_t i = 0; i < names->n; i++) {
-		enum event_field f = find_field(names->values[i].text, names->values[i].at, diags);
+		enum event_field f =
+		    find_field(names->values[i].text, names->values[i].at, diags);
 
 		if (f == EVF_COUNT || !for_field(out, f, NULL, 0, true))
 			good = false;

@@ -175,7 +175,8 @@ pool_run(size_t workers, const struct pool_job *job)
 
 	for (; r == 0 && started < workers; started++) {
 		threads[started] = (struct worker){ .pool = &pool, .number = started };
-		r = -pthread_create(&threads[started].thread, NULL, work_loop, &threads[started]);
+		r = -pthread_create(&threads[started].thread, NULL, work_loop,
+		    &threads[started]);
 		if (r < 0)
 			break;
 	}

@@ -16,7 +16,8 @@ strip_brackets(struct event *ev)
 
 	for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
 		if (event_has(ev, addresses[i]))
-			ev->v[addresses[i]].text = without_brackets(ev->v[addresses[i]].text);
+			ev->v[addresses[i]].text =
+			    without_brackets(ev->v[addresses[i]].text);
 }
 
 static bool
@@ -59,7 +60,8 @@ read_reply(struct event *ev)
 		return;
 	if (!event_has(ev, EVF_smtp_code))
 		event_set_num(ev, EVF_smtp_code,
-		    (reply.p[0] - '0') * 100 + (reply.p[1] - '0') * 10 + (reply.p[2] - '0'));
+		    (reply.p[0] - '0') * 100 + (reply.p[1] - '0') * 10 +
+			(reply.p[2] - '0'));
 	if (event_has(ev, EVF_status))
 		return;
 	struct str rest = str_skip(reply, 4);
@@ -74,7 +76,7 @@ static bool
 is_loopback(struct str ip)
 {
 	return str_starts(ip, STR("127.")) || str_eq(ip, STR("::1")) ||
-	    str_eq(ip, STR("0:0:0:0:0:0:0:1"));
+	       str_eq(ip, STR("0:0:0:0:0:0:0:1"));
 }
 
 static void
@@ -91,8 +93,8 @@ find_provider(const struct catalogue *catalogue, struct event *ev)
 		ptrdiff_t at = str_rfind_char(recipient, '@');
 
 		if (at >= 0)
-			provider =
-			    catalogue_provider_of_domain(catalogue, str_skip(recipient, (size_t)at + 1));
+			provider = catalogue_provider_of_domain(catalogue,
+			    str_skip(recipient, (size_t)at + 1));
 	}
 	if (provider.n > 0)
 		event_set_text(ev, EVF_provider, provider);

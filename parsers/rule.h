@@ -27,8 +27,8 @@ struct mapping {
 /* One group number and where its text goes. */
 struct capture {
 	uint16_t group;
-	uint16_t field;		  /* enum event_field */
-	bool lower;		  /* known words in lower case, see lower_word() */
+	uint16_t field; /* enum event_field */
+	bool lower;     /* known words in lower case, see lower_word() */
 	uint16_t nmappings;
 	const struct mapping *mappings;
 };
@@ -102,7 +102,8 @@ struct rule_file {
 };
 
 /* One try: a rule behind one of its beginnings. */
-struct try {
+struct
+try {
 	struct str begins;
 	const struct rule *rule;
 };
@@ -128,7 +129,7 @@ struct ruleset {
 	struct bare {
 		struct str name;
 		const struct service *service;
-	} *bare;
+	} * bare;
 	size_t nbare;
 	uint32_t max_groups;
 };

@@ -104,7 +104,8 @@ ruleset_size(const struct ruleset *set)
 static const struct service *
 find_exact(const struct ruleset *set, uint64_t hash, struct str claim)
 {
-	for (size_t i = hash & (set->nslots - 1); set->slots[i] != 0; i = (i + 1) & (set->nslots - 1)) {
+	for (size_t i = hash & (set->nslots - 1); set->slots[i] != 0;
+	     i = (i + 1) & (set->nslots - 1)) {
 		const struct service *service = &set->services[set->slots[i] - 1];
 
 		if (str_eq(service->claim, claim))
@@ -208,10 +209,11 @@ lower_word(struct str word)
 	static const struct str words[] = { STR_INIT("ok"), STR_INIT("no"), STR_INIT("not"),
 		STR_INIT("fail"), STR_INIT("none"), STR_INIT("temp"), STR_INIT("protocol"),
 		STR_INIT("software"), STR_INIT("trusted"), STR_INIT("untrusted"),
-		STR_INIT("anonymous"), STR_INIT("verified"), STR_INIT("clear"), STR_INIT("config"),
-		STR_INIT("failure"), STR_INIT("success"), STR_INIT("dane_fail"),
-		STR_INIT("dane_temp"), STR_INIT("dane_notls"), STR_INIT("bogus_dane_res"),
-		STR_INIT("unverified"), STR_INIT("unchecked"), STR_INIT("valid") };
+		STR_INIT("anonymous"), STR_INIT("verified"), STR_INIT("clear"),
+		STR_INIT("config"), STR_INIT("failure"), STR_INIT("success"),
+		STR_INIT("dane_fail"), STR_INIT("dane_temp"), STR_INIT("dane_notls"),
+		STR_INIT("bogus_dane_res"), STR_INIT("unverified"), STR_INIT("unchecked"),
+		STR_INIT("valid") };
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (str_eq_nocase(word, words[i]))
@@ -292,7 +294,7 @@ static bool
 is_limit(int rc)
 {
 	return rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_JIT_STACKLIMIT ||
-	    rc == PCRE2_ERROR_HEAPLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT;
+	       rc == PCRE2_ERROR_HEAPLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT;
 }
 
 enum match_result
@@ -396,8 +398,9 @@ add_service(struct ruleset *set, const struct rule_file *file, const struct ynod
 
 	for (size_t i = 0; i < set->nservices; i++)
 		if (str_eq(set->services[i].claim, key)) {
-			diag_add(diags, claim->at, "process '%.*s' is claimed by %s already",
-			    STR_ARG(claim->text), set->services[i].file->path);
+			diag_add(diags, claim->at,
+			    "process '%.*s' is claimed by %s already", STR_ARG(claim->text),
+			    set->services[i].file->path);
 			return -EINVAL;
 		}
 	struct service *service = &set->services[set->nservices++];
@@ -406,7 +409,8 @@ add_service(struct ruleset *set, const struct rule_file *file, const struct ynod
 	int r = fill_buckets(service);
 
 	if (r == -E2BIG) {
-		diag_add(diags, claim->at, "too many rules for '%.*s'", STR_ARG(claim->text));
+		diag_add(diags, claim->at, "too many rules for '%.*s'",
+		    STR_ARG(claim->text));
 		return -EINVAL;
 	}
 	return r;
@@ -464,20 +468,21 @@ check_names(const struct ruleset *set, struct diags *diags)
 	for (size_t f = 0; f < set->nfiles; f++)
 		for (size_t i = 0; i < set->files[f].nrules; i++)
 			for (size_t g = 0; g <= f; g++)
-				for (size_t k = 0; k < (g == f ? i : set->files[g].nrules); k++) {
+				for (size_t k = 0; k < (g == f ? i : set->files[g].nrules);
+				     k++) {
 					const struct rule *a = &set->files[f].rules[i];
 					const struct rule *b = &set->files[g].rules[k];
 
 					if (!str_eq(a->name, b->name))
 						continue;
-					diag_add(diags, a->node->at, "rule '%.*s' exists already, at %s:%u",
-					    STR_ARG(a->name), b->node->at.file, b->node->at.line);
+					diag_add(diags, a->node->at,
+					    "rule '%.*s' exists already, at %s:%u",
+					    STR_ARG(a->name), b->node->at.file,
+					    b->node->at.line);
 					r = -EINVAL;
 				}
 	return r;
 }
-
-
 
 int
 ruleset_assemble(struct ruleset *set, struct diags *diags)
@@ -496,10 +501,12 @@ ruleset_assemble(struct ruleset *set, struct diags *diags)
 	if (set->services == NULL)
 		return -ENOMEM;
 	for (size_t f = 0; f < set->nfiles; f++) {
-		const struct ynode *claims = ynode_get(ydoc_root(set->files[f].yaml), "claims");
+		const struct ynode *claims =
+		    ynode_get(ydoc_root(set->files[f].yaml), "claims");
 
 		for (size_t i = 0; i < claims->n; i++) {
-			int one = add_service(set, &set->files[f], &claims->values[i], diags);
+			int one =
+			    add_service(set, &set->files[f], &claims->values[i], diags);
 
 			if (one == -ENOMEM)
 				return one;

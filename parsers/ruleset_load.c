@@ -7,8 +7,6 @@
 
 #include "parsers/rule.h"
 
-
-
 static const char *const file_keys[] = { "mta", "versions", "skip", "claims", "services",
 	"define", "rules", "parts", NULL };
 static const char *const rule_keys[] = { "name", "process", "begins", "literal", "pattern",
@@ -31,7 +29,8 @@ read_words(const struct ynode *node, size_t *n_out, struct diags *diags)
 			return NULL;
 		}
 		if (values[i].text.n == 0)
-			diag_add(diags, values[i].at, "empty text fits everything: leave it out");
+			diag_add(diags, values[i].at,
+			    "empty text fits everything: leave it out");
 		words[i] = values[i].text;
 	}
 	*n_out = n;
@@ -93,14 +92,13 @@ read_kind(const struct ynode *node, struct rule *rule, struct diags *diags)
 		    near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 		return false;
 	}
-	struct constant *c = realloc(rule->pattern.constants,
-	    (rule->pattern.nconstants + 1) * sizeof *c);
+	struct constant *c =
+	    realloc(rule->pattern.constants, (rule->pattern.nconstants + 1) * sizeof *c);
 
 	if (c == NULL)
 		return false;
 	rule->pattern.constants = c;
-	c[rule->pattern.nconstants++] =
-	    (struct constant){ EVF_kind, { .num = value } };
+	c[rule->pattern.nconstants++] = (struct constant){ EVF_kind, { .num = value } };
 	return true;
 }
 
@@ -140,7 +138,8 @@ use_list(const struct rule_file *file, const struct ynode *word, struct rule *ru
 	const struct part_list *list = find_list(file, word->text);
 
 	if (list == NULL) {
-		diag_add(diags, word->at, "no parts '%.*s' in this file", STR_ARG(word->text));
+		diag_add(diags, word->at, "no parts '%.*s' in this file",
+		    STR_ARG(word->text));
 		return false;
 	}
 	if (rule->nuses == MAX_PARTS) {
@@ -154,7 +153,8 @@ use_list(const struct rule_file *file, const struct ynode *word, struct rule *ru
 		return false;
 	for (size_t i = 0; i < list->n; i++)
 		if (!find_groups(rule->pattern.re, list->parts[i].of, use->groups[i])) {
-			diag_add(diags, word->at, "the pattern has no group '%.*s', which parts '%.*s' read",
+			diag_add(diags, word->at,
+			    "the pattern has no group '%.*s', which parts '%.*s' read",
 			    STR_ARG(list->parts[i].of), STR_ARG(list->name));
 			return false;
 		}
@@ -243,7 +243,8 @@ read_part_list(struct rule_file *file, const struct ynode *node, struct part_lis
 		good &= ynode_check_keys(one, part_keys, diags);
 		list->parts[i].of = ynode_text(one, "of", STR(""), diags);
 		if (list->parts[i].of.n == 0) {
-			diag_add(diags, one->at, "say with `of` which group this looks into");
+			diag_add(diags, one->at,
+			    "say with `of` which group this looks into");
 			good = false;
 		}
 		good &= pattern_compile(file, one, &list->parts[i].pattern, diags);
@@ -286,7 +287,8 @@ read_defines(struct rule_file *file, const struct ynode *root, struct diags *dia
 	if (file->defines == NULL)
 		return false;
 	for (size_t i = 0; i < define->n; i++) {
-		good &= ynode_is(&define->values[i], YNODE_SCALAR, "a piece of pattern", diags);
+		good &=
+		    ynode_is(&define->values[i], YNODE_SCALAR, "a piece of pattern", diags);
 		file->defines[file->ndefines++] =
 		    (struct mapping){ define->keys[i].text, define->values[i].text };
 	}
@@ -299,7 +301,8 @@ read_skip(struct rule_file *file, const struct ynode *root, struct diags *diags)
 	static const struct {
 		struct str word;
 		enum rule_skip skip;
-	} words[] = { { STR_INIT("none"), SKIP_NONE }, { STR_INIT("queue-id"), SKIP_QUEUE_ID },
+	} words[] = { { STR_INIT("none"), SKIP_NONE },
+		{ STR_INIT("queue-id"), SKIP_QUEUE_ID },
 		{ STR_INIT("session"), SKIP_SESSION } };
 	struct str word = ynode_text(root, "skip", STR("none"), diags);
 
@@ -406,7 +409,8 @@ add_path(struct ruleset *set, const char *dir, const char *name)
 		return -ENOMEM;
 	for (size_t i = 0; i < set->nfiles; i++)
 		if (str_ends(str_of(set->files[i].path), str_of(name)) &&
-		    set->files[i].path[strlen(set->files[i].path) - strlen(name) - 1] == '/') {
+		    set->files[i].path[strlen(set->files[i].path) - strlen(name) - 1] ==
+			'/') {
 			free(set->files[i].path);
 			set->files[i].path = path;
 			return 0;
@@ -455,7 +459,8 @@ most_groups(const struct ruleset *set)
 		for (size_t i = 0; i < file->nrules; i++) {
 			uint32_t n = 0;
 
-			(void)pcre2_pattern_info(file->rules[i].pattern.re, PCRE2_INFO_CAPTURECOUNT, &n);
+			(void)pcre2_pattern_info(file->rules[i].pattern.re,
+			    PCRE2_INFO_CAPTURECOUNT, &n);
 			most = n > most ? n : most;
 		}
 		for (size_t l = 0; l < file->nlists; l++)

@@ -7,8 +7,8 @@
 #include "rules/engine.h"
 
 static const char *const example_keys[] = { "about", "lines", "incidents", NULL };
-static const char *const incident_keys[] = { "rule", "severity", "state", "provider", "code_id",
-	"category", "count", "summary", "group", NULL };
+static const char *const incident_keys[] = { "rule", "severity", "state", "provider",
+	"code_id", "category", "count", "summary", "group", NULL };
 
 /* Examples are written without a year: they are read as of the end of 2026. */
 #define EXAMPLE_REFERENCE_US INT64_C(1798675200000000)
@@ -35,21 +35,23 @@ compare_text(struct check *c, const struct ynode *want, const char *key, struct 
 	const struct ynode *node = ynode_get(want, key);
 
 	if (node != NULL && !str_eq(node->text, got))
-		diag_add(c->diags, node->at, "the incident's %s is '%.*s', expected '%.*s'", key,
-		    STR_ARG(str_head(got, 200)), STR_ARG(node->text));
+		diag_add(c->diags, node->at, "the incident's %s is '%.*s', expected '%.*s'",
+		    key, STR_ARG(str_head(got, 200)), STR_ARG(node->text));
 }
 
 static int
 on_incident(void *ctx, const struct incident *in)
 {
 	struct check *c = ctx;
-	const struct ynode *want = c->came < c->wanted->n ? &c->wanted->values[c->came] : NULL;
+	const struct ynode *want =
+	    c->came < c->wanted->n ? &c->wanted->values[c->came] : NULL;
 	AUTO(buf_done) struct buf count = { 0 };
 
 	c->came++;
 	if (want == NULL) {
-		diag_add(c->diags, c->wanted->at, "one incident more than expected: %.*s, '%.*s'",
-		    STR_ARG(in->rule), STR_ARG(in->summary));
+		diag_add(c->diags, c->wanted->at,
+		    "one incident more than expected: %.*s, '%.*s'", STR_ARG(in->rule),
+		    STR_ARG(in->summary));
 		return 0;
 	}
 	if (!ynode_is(want, YNODE_MAP, "an incident's fields", c->diags) ||
@@ -97,7 +99,8 @@ run_lines(struct check *c, struct parser *parser, const struct ynode *lines)
 		c->line = line.text;
 		if (line.text.n == 0)
 			continue;
-		enum parse_result r = parser_line(parser, &line, STR("example"), on_event, c);
+		enum parse_result r =
+		    parser_line(parser, &line, STR("example"), on_event, c);
 
 		if (r == PARSE_UNPARSED || r == PARSE_GAVE_UP) {
 			struct pos at = lines->text_at;
@@ -126,7 +129,8 @@ run_example(struct check *c, const struct alert_rules *rules, const struct rules
 		return;
 	}
 	struct parser *parser = parser_new(parsers, catalogue, EXAMPLE_REFERENCE_US);
-	const struct engine_sink sink = { save_nothing, save_nothing, tell_nobody, on_incident, c };
+	const struct engine_sink sink = { save_nothing, save_nothing, tell_nobody,
+		on_incident, c };
 
 	c->engine = engine_new(rules, catalogue);
 	c->wanted = wanted->type == YNODE_LIST ? wanted : &none;
@@ -135,8 +139,8 @@ run_example(struct check *c, const struct alert_rules *rules, const struct rules
 		run_lines(c, parser, lines);
 		(void)engine_end(c->engine, &sink);
 		if (c->came < c->wanted->n)
-			diag_add(c->diags, c->wanted->at, "%zu incidents expected, %zu came",
-			    c->wanted->n, c->came);
+			diag_add(c->diags, c->wanted->at,
+			    "%zu incidents expected, %zu came", c->wanted->n, c->came);
 	}
 	engine_free(c->engine);
 	parser_free(parser);
@@ -158,7 +162,8 @@ alert_rules_check(const struct alert_rules *rules, const struct ruleset *parsers
 			continue;
 		}
 		for (size_t k = 0; k < rule->examples->n; k++, run++)
-			run_example(&c, rules, parsers, catalogue, &rule->examples->values[k]);
+			run_example(&c, rules, parsers, catalogue,
+			    &rule->examples->values[k]);
 	}
 	return run;
 }

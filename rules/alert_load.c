@@ -12,7 +12,8 @@
 
 static const char *const file_keys[] = { "rules", NULL };
 static const char *const rule_keys[] = { "name", "trouble", "detector", "when", "group_by",
-	"in_a_row", "among", "distinct", "severity", "summary", "advice", "resolves", "reopen", "examples", NULL };
+	"in_a_row", "among", "distinct", "severity", "summary", "advice", "resolves",
+	"reopen", "examples", NULL };
 static const char *const resolve_keys[] = { "when", "after", NULL };
 static const char *const detectors[] = { "match", NULL };
 
@@ -83,14 +84,16 @@ read_words(const struct ynode *node, struct alert_rule *rule, struct diags *diag
 		const char *near = nearest_word(word, names);
 
 		diag_add(diags, ynode_get(node, "severity")->at,
-		    "severity is info, warning or critical, not '%.*s'%s%s%s", STR_ARG(word),
-		    near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+		    "severity is info, warning or critical, not '%.*s'%s%s%s",
+		    STR_ARG(word), near ? ", did you mean '" : "", near ? near : "",
+		    near ? "'?" : "");
 		good = false;
 	}
 	rule->summary = ynode_text(node, "summary", STR(""), diags);
 	rule->advice = ynode_text(node, "advice", STR(""), diags);
 	if (rule->summary.n == 0) {
-		diag_add(diags, node->at, "rule '%.*s' has no `summary`: what is a person told?",
+		diag_add(diags, node->at,
+		    "rule '%.*s' has no `summary`: what is a person told?",
 		    STR_ARG(rule->name));
 		return false;
 	}
@@ -109,8 +112,9 @@ read_detector(const struct ynode *node, struct diags *diags)
 		return true;
 	const char *near = nearest_word(word, detectors);
 
-	diag_add(diags, ynode_get(node, "detector")->at, "no detector '%.*s'%s%s%s", STR_ARG(word),
-	    near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+	diag_add(diags, ynode_get(node, "detector")->at, "no detector '%.*s'%s%s%s",
+	    STR_ARG(word), near ? ", did you mean '" : "", near ? near : "",
+	    near ? "'?" : "");
 	return false;
 }
 
@@ -170,7 +174,7 @@ static bool
 same_group(const struct alert_rule *a, const struct alert_rule *b)
 {
 	return a->ngroup == b->ngroup &&
-	    memcmp(a->group_by, b->group_by, a->ngroup * sizeof *a->group_by) == 0;
+	       memcmp(a->group_by, b->group_by, a->ngroup * sizeof *a->group_by) == 0;
 }
 
 static bool
@@ -182,8 +186,9 @@ join_troubles(struct alert_rules *set, struct alert_rule *rule, struct diags *di
 	rule->trouble_index = SIZE_MAX;
 	for (const struct alert_rule *other = set->rules; other < rule; other++) {
 		if (str_eq(other->name, rule->name)) {
-			diag_add(diags, rule->node->at, "rule '%.*s' exists already, at %s:%u",
-			    STR_ARG(rule->name), other->node->at.file, other->node->at.line);
+			diag_add(diags, rule->node->at,
+			    "rule '%.*s' exists already, at %s:%u", STR_ARG(rule->name),
+			    other->node->at.file, other->node->at.line);
 			good = false;
 		}
 		if (!str_eq(other->trouble, rule->trouble))
@@ -192,7 +197,8 @@ join_troubles(struct alert_rules *set, struct alert_rule *rule, struct diags *di
 		if (!same_group(other, rule)) {
 			diag_add(diags, rule->node->at,
 			    "rule '%.*s' shares the trouble '%.*s' with '%.*s' and must group alike",
-			    STR_ARG(rule->name), STR_ARG(rule->trouble), STR_ARG(other->name));
+			    STR_ARG(rule->name), STR_ARG(rule->trouble),
+			    STR_ARG(other->name));
 			good = false;
 		}
 	}
@@ -207,13 +213,15 @@ read_file(struct alert_rules *set, const struct ynode *root, struct diags *diags
 	const struct ynode *rules = ynode_get(root, "rules");
 	bool good = true;
 
-	if (!ynode_is(root, YNODE_MAP, "rules", diags) || !ynode_check_keys(root, file_keys, diags))
+	if (!ynode_is(root, YNODE_MAP, "rules", diags) ||
+	    !ynode_check_keys(root, file_keys, diags))
 		return -EINVAL;
 	if (rules == NULL)
 		return 0;
 	if (!ynode_is(rules, YNODE_LIST, "a list of rules", diags))
 		return -EINVAL;
-	struct alert_rule *more = realloc(set->rules, (set->nrules + rules->n + 1) * sizeof *more);
+	struct alert_rule *more =
+	    realloc(set->rules, (set->nrules + rules->n + 1) * sizeof *more);
 
 	if (more == NULL)
 		return -ENOMEM;
@@ -293,7 +301,8 @@ list_dir(struct alert_rules *set, const char *base, struct diags *diags)
 }
 
 static int
-load_all(struct alert_rules *set, const char *const *dirs, size_t ndirs, struct diags *diags)
+load_all(struct alert_rules *set, const char *const *dirs, size_t ndirs,
+    struct diags *diags)
 {
 	int r = 0;
 

@@ -31,7 +31,7 @@ struct condition {
 	enum event_field field;
 	enum condition_test test;
 	bool negate;
-	uint32_t enums;	    /* ONE_OF on an enum or a yes/no: bit per value */
+	uint32_t enums;     /* ONE_OF on an enum or a yes/no: bit per value */
 	struct str *values; /* ONE_OF on text */
 	int64_t *numbers;   /* ONE_OF on a number */
 	size_t nvalues;
@@ -49,11 +49,12 @@ struct alert_rule {
 	struct str name;
 	struct str trouble; /* rules of one trouble share incidents; default: name */
 	size_t trouble_index;
-	size_t rank;	    /* order over all files: the earlier knows better */
+	size_t rank; /* order over all files: the earlier knows better */
 	struct conditions when;
 	enum event_field group_by[MAX_GROUP];
 	size_t ngroup;
-	enum event_field distinct; /* only new values of it count in a row; EVF_COUNT: all */
+	enum event_field
+	    distinct;     /* only new values of it count in a row; EVF_COUNT: all */
 	int64_t in_a_row; /* matching events without a sign of health between them */
 	enum severity severity;
 	struct str summary, advice;

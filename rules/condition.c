@@ -36,8 +36,8 @@ add_value(struct condition *c, const struct ynode *value, struct diags *diags)
 	if (!ynode_is(value, YNODE_SCALAR, "a single value", diags))
 		return false;
 	if (!event_set(&ev, c->field, value->text)) {
-		diag_add(diags, value->at, "'%.*s' is no value for %s", STR_ARG(value->text),
-		    event_field_name(c->field));
+		diag_add(diags, value->at, "'%.*s' is no value for %s",
+		    STR_ARG(value->text), event_field_name(c->field));
 		return false;
 	}
 	if (type == EVT_TEXT || type == EVT_DELAYS)
@@ -75,7 +75,8 @@ read_pattern(struct condition *c, const struct ynode *node, struct diags *diags)
 	if (!ynode_is(node, YNODE_SCALAR, "a pattern", diags))
 		return false;
 	if (!event_field_is_text(c->field)) {
-		diag_add(diags, node->at, "%s is no text: name its values instead of a pattern",
+		diag_add(diags, node->at,
+		    "%s is no text: name its values instead of a pattern",
 		    event_field_name(c->field));
 		return false;
 	}
@@ -89,7 +90,8 @@ read_pattern(struct condition *c, const struct ynode *node, struct diags *diags)
 		diag_add(diags, ynode_pos(node, off), "pattern: %s", why);
 		return false;
 	}
-	(void)pcre2_jit_compile(c->re, PCRE2_JIT_COMPLETE); /* slower without, never wrong */
+	(void)pcre2_jit_compile(c->re,
+	    PCRE2_JIT_COMPLETE); /* slower without, never wrong */
 	return true;
 }
 
@@ -165,7 +167,8 @@ is_one_of(const struct condition *c, const struct event *ev)
 		return false;
 	}
 	if (type != EVT_INT && type != EVT_SECONDS)
-		return (c->enums >> event_num(ev, c->field) & 1) != 0; /* absent is 0: unknown, no */
+		return (c->enums >> event_num(ev, c->field) & 1) !=
+		       0; /* absent is 0: unknown, no */
 	for (size_t i = 0; i < c->nvalues; i++)
 		if (event_has(ev, c->field) && event_num(ev, c->field) == c->numbers[i])
 			return true;
@@ -182,7 +185,8 @@ matches(const struct condition *c, const struct event *ev)
 
 	if (groups != NULL && limits != NULL && text.p != NULL) {
 		pcre2_set_match_limit(limits, CONDITION_MATCH_LIMIT);
-		found = pcre2_match(c->re, (PCRE2_SPTR)text.p, text.n, 0, 0, groups, limits) >= 0;
+		found = pcre2_match(c->re, (PCRE2_SPTR)text.p, text.n, 0, 0, groups,
+			    limits) >= 0;
 	}
 	pcre2_match_context_free(limits);
 	pcre2_match_data_free(groups);

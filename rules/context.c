@@ -20,7 +20,7 @@ struct context {
 		int64_t at_us;
 		uint16_t name;
 	} failed[CONTEXT_HOSTS]; /* the last connection that failed, by our host */
-	char *names[MAX_NAMES]; /* owned; [0] is not used */
+	char *names[MAX_NAMES];  /* owned; [0] is not used */
 	size_t nnames;
 	uint32_t clock;
 	uint64_t evicted;

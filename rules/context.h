@@ -18,7 +18,8 @@ enum {
 	CONTEXT_DOMAINS = 16384,
 	CONTEXT_MESSAGES = 32768,
 	CONTEXT_HOSTS = 64,
-	CONTEXT_FAILED_S = 2, /* an OpenSMTPD delivery that follows a failed connection so soon
+	CONTEXT_FAILED_S =
+	    2, /* an OpenSMTPD delivery that follows a failed connection so soon
 				 was meant for that host */
 };
 
@@ -34,8 +35,8 @@ context_wants(const struct event *ev)
 	int64_t kind = event_num(ev, EVF_kind);
 
 	return kind == KIND_ATTEMPT ||
-	    ((kind == KIND_CONNECTION || kind == KIND_WARNING) &&
-		event_num(ev, EVF_direction) == DIRECTION_OUTBOUND);
+	       ((kind == KIND_CONNECTION || kind == KIND_WARNING) &&
+		   event_num(ev, EVF_direction) == DIRECTION_OUTBOUND);
 }
 
 /* Learns from the event, and sets `provider` where it was missing and is known. */

@@ -22,7 +22,8 @@ struct live {
 	struct buf key; /* trouble, 0x1f, group */
 	size_t group_at;
 	char id[13];
-	struct buf host, provider, code_id, category, summary, advice, url, affected, seen, samples;
+	struct buf host, provider, code_id, category, summary, advice, url, affected, seen,
+	    samples;
 	size_t nsamples, last_sample_at, naffected;
 	enum incident_state state;
 	enum severity severity;
@@ -43,11 +44,11 @@ struct engine {
 	struct context *context;
 	struct live *buckets[BUCKETS];
 	struct live *first, *last; /* by age */
-	struct live *over;	   /* ended or dropped since the last flush, newest first */
+	struct live *over;         /* ended or dropped since the last flush, newest first */
 	size_t alive;
 	uint64_t dropped;
 	int64_t now_us;
-	int64_t due_us;	       /* the earliest of all */
+	int64_t due_us;        /* the earliest of all */
 	struct buf key, group; /* scratch */
 	uint8_t *touched;      /* by trouble: this event is accounted for */
 };
@@ -205,7 +206,8 @@ set_due(struct engine *e, struct live *l)
 	else if (l->rule->quiet_us > 0)
 		l->due_us = l->last_seen_us + l->rule->quiet_us;
 	else if (l->state == INCIDENT_PENDING)
-		l->due_us = l->last_seen_us + 7 * INT64_C(86400000000); /* no sign for a week */
+		l->due_us =
+		    l->last_seen_us + 7 * INT64_C(86400000000); /* no sign for a week */
 	if (l->due_us < e->due_us)
 		e->due_us = l->due_us;
 }
@@ -315,7 +317,9 @@ describe(struct engine *e, struct live *l, const struct alert_rule *rule,
     const struct event *ev)
 {
 	const struct catalogue_code *code =
-	    e->catalogue == NULL ? NULL : catalogue_code(e->catalogue, event_text(ev, EVF_code_id));
+	    e->catalogue == NULL
+		? NULL
+		: catalogue_code(e->catalogue, event_text(ev, EVF_code_id));
 
 	l->rule = rule;
 	l->severity = rule->severity;
@@ -364,8 +368,8 @@ forget_streak(struct live *l)
 static void
 add_to_streak(struct live *l, const struct alert_rule *rule, const struct event *ev)
 {
-	struct str value = rule->distinct == EVF_COUNT ? (struct str){ NULL, 0 } :
-							 event_text(ev, rule->distinct);
+	struct str value = rule->distinct == EVF_COUNT ? (struct str){ NULL, 0 }
+						       : event_text(ev, rule->distinct);
 
 	value = str_head(value, MAX_SEEN_BYTES);
 	if (value.n == 0) {
@@ -585,7 +589,8 @@ flush_one(struct live *l, const struct engine_sink *sink)
 		return 0;
 	r = sink->save(sink->ctx, &incident);
 	for (size_t i = 0; r >= 0 && i < l->nnotices; i++)
-		r = sink->tell(sink->ctx, &incident, l->notices[i].notice, l->notices[i].at_us);
+		r = sink->tell(sink->ctx, &incident, l->notices[i].notice,
+		    l->notices[i].at_us);
 	if (r < 0)
 		return r;
 	l->dirty = false;

@@ -22,7 +22,7 @@
 
 enum {
 	ENGINE_MAX_ALIVE = 4096,
-	ENGINE_MAX_SAMPLES = 4,	    /* the first three and the last */
+	ENGINE_MAX_SAMPLES = 4,     /* the first three and the last */
 	ENGINE_SAMPLE_BYTES = 1500, /* of one raw line */
 	ENGINE_MAX_AFFECTED = 16,
 	ENGINE_MAX_SEEN = 64, /* the longest `in_a_row` */
@@ -44,7 +44,8 @@ struct engine_sink {
 	void *ctx;
 };
 
-struct engine *engine_new(const struct alert_rules *rules, const struct catalogue *catalogue);
+struct engine *engine_new(const struct alert_rules *rules,
+    const struct catalogue *catalogue);
 void engine_free(struct engine *engine);
 
 /* An incident as the store kept it; also pending and lately resolved ones. */

@@ -31,8 +31,8 @@ name_of(const char *const *names, size_t count, unsigned value)
 const char *
 severity_name(enum severity severity)
 {
-	return name_of(
-	    severities, sizeof severities / sizeof *severities, (unsigned)severity);
+	return name_of(severities, sizeof severities / sizeof *severities,
+	    (unsigned)severity);
 }
 
 enum severity

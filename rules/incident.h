@@ -33,7 +33,7 @@ enum notice {
 };
 
 struct incident {
-	struct str id;	  /* 12 hex digits, the same in every run over the same lines */
+	struct str id; /* 12 hex digits, the same in every run over the same lines */
 	struct str rule;
 	enum severity severity;
 	enum incident_state state;
@@ -44,16 +44,16 @@ struct incident {
 	int64_t opened_us, last_seen_us;
 	int64_t resolved_us; /* 0: not resolved */
 	int64_t told_us;     /* event time of the last notice, 0: none */
-	int64_t count;	     /* matching events, repeats counted */
-	int64_t streak;	     /* matching events since the last sign of health */
+	int64_t count;       /* matching events, repeats counted */
+	int64_t streak;      /* matching events since the last sign of health */
 	struct str summary, advice, url;
-	struct str seen;     /* lines: what the streak counts apart, see `distinct` of rules */
+	struct str seen; /* lines: what the streak counts apart, see `distinct` of rules */
 	struct str affected; /* lines: names of relays that refused, newest last */
 	struct str samples;  /* lines: raw log lines, the first few and the last */
 };
 
 const char *severity_name(enum severity severity); /* "critical", ... */
-enum severity severity_find(struct str name);	   /* SEVERITY_UNKNOWN: no such */
+enum severity severity_find(struct str name);      /* SEVERITY_UNKNOWN: no such */
 const char *incident_state_name(enum incident_state state);
 const char *notice_name(enum notice notice);
 

@@ -18,7 +18,8 @@ provider_row(struct tally *t, struct str name)
 			return &t->providers[i];
 		}
 	if (t->nproviders == TALLY_PROVIDERS || name.n >= TALLY_NAME)
-		return str_eq(name, STR("other")) ? &t->providers[0] : provider_row(t, STR("other"));
+		return str_eq(name, STR("other")) ? &t->providers[0]
+						  : provider_row(t, STR("other"));
 	struct tally_provider *row = &t->providers[t->nproviders++];
 
 	*row = (struct tally_provider){ 0 };

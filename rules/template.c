@@ -40,7 +40,8 @@ template_check(const struct ynode *node, struct diags *diags)
 }
 
 static void
-fill_word(struct str word, const struct event *ev, const struct catalogue *cat, struct buf *out)
+fill_word(struct str word, const struct event *ev, const struct catalogue *cat,
+    struct buf *out)
 {
 	const struct catalogue_code *code =
 	    cat == NULL ? NULL : catalogue_code(cat, event_text(ev, EVF_code_id));
@@ -48,9 +49,9 @@ fill_word(struct str word, const struct event *ev, const struct catalogue *cat, 
 	if (str_eq(word, STR("provider"))) {
 		struct str id = event_text(ev, EVF_provider);
 
-		buf_add(out, id.n == 0 ? STR("other servers") :
-			cat == NULL    ? id :
-					 catalogue_provider_short(cat, id));
+		buf_add(out, id.n == 0     ? STR("other servers")
+			     : cat == NULL ? id
+					   : catalogue_provider_short(cat, id));
 	} else if (str_eq(word, STR("meaning"))) {
 		if (code != NULL)
 			buf_add(out, code->meaning);
@@ -64,7 +65,8 @@ fill_word(struct str word, const struct event *ev, const struct catalogue *cat, 
 	} else if (str_eq(word, STR("relay"))) {
 		struct str name = event_text(ev, EVF_relay_name);
 
-		buf_add(out, str_head(name.n > 0 ? name : event_text(ev, EVF_relay_ip), MAX_VALUE));
+		buf_add(out,
+		    str_head(name.n > 0 ? name : event_text(ev, EVF_relay_ip), MAX_VALUE));
 	} else {
 		size_t before = out->n;
 

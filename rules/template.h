@@ -16,7 +16,7 @@ struct catalogue;
 bool template_check(const struct ynode *text, struct diags *diags);
 
 /* What the event does not have is left out, `other servers` for a provider. */
-void template_fill(struct str text, const struct event *ev, const struct catalogue *catalogue,
-    struct buf *out);
+void template_fill(struct str text, const struct event *ev,
+    const struct catalogue *catalogue, struct buf *out);
 
 #endif

@@ -63,8 +63,8 @@ first_recent(struct store *store, int64_t limit, int64_t *first_out, struct err 
 }
 
 int
-store_each_recent_attempt(
-    struct store *store, int64_t limit, store_event_fn *fn, void *ctx, struct err *err)
+store_each_recent_attempt(struct store *store, int64_t limit, store_event_fn *fn, void *ctx,
+    struct err *err)
 {
 	static const enum event_field fields[] = { EVF_kind, EVF_host, EVF_queue_id,
 		EVF_recipient, EVF_provider, EVF_outcome, EVF_relay_name, EVF_direction };

@@ -61,8 +61,8 @@ check_path(const char *path, enum store_mode mode, struct err *err)
 		    "open store %s: not there (has `mailwarden run` run yet?)", path);
 	}
 	if (S_ISDIR(st.st_mode))
-		return err_set(
-		    err, -EISDIR, "open store %s: is a folder, a file is needed", path);
+		return err_set(err, -EISDIR, "open store %s: is a folder, a file is needed",
+		    path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, -EINVAL, "open store %s: is not a regular file", path);
 	if (access(path, mode == STORE_WRITE ? R_OK | W_OK : R_OK) < 0)
@@ -140,8 +140,8 @@ db_fault(struct db *db, int rc, const char *tried, struct err *err)
 	case SQLITE_CANTOPEN:
 	case SQLITE_PERM: return reason_system(db, rc, tried, err);
 	default:
-		return err_set(
-		    err, -EIO, "%s %s: %s", tried, db->path, sqlite3_errmsg(db->sql));
+		return err_set(err, -EIO, "%s %s: %s", tried, db->path,
+		    sqlite3_errmsg(db->sql));
 	}
 }
 

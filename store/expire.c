@@ -42,8 +42,8 @@ static const struct retention {
 };
 
 static int
-expire_one(
-    struct store *store, const struct retention *retention, int64_t now_us, struct err *err)
+expire_one(struct store *store, const struct retention *retention, int64_t now_us,
+    struct err *err)
 {
 	int64_t before_us = now_us - retention->days * 24 * store_hour_us;
 

@@ -122,8 +122,8 @@ no_such_incident(struct store *store, struct str id, struct err *err)
 static int
 find_id(struct store *store, struct str id, struct buf *out, struct err *err)
 {
-	AUTO(auto_query) struct query q = query_once(
-	    &store->db, "SELECT id FROM incident WHERE id >= ?1 ORDER BY id LIMIT 2");
+	AUTO(auto_query) struct query q = query_once(&store->db,
+	    "SELECT id FROM incident WHERE id >= ?1 ORDER BY id LIMIT 2");
 
 	query_text(&q, id);
 	int r = query_next(&q, "read store", err);
@@ -150,16 +150,16 @@ find_id(struct store *store, struct str id, struct buf *out, struct err *err)
 }
 
 int
-store_find_incident(
-    struct store *store, struct str id, store_incident_fn *fn, void *ctx, struct err *err)
+store_find_incident(struct store *store, struct str id, store_incident_fn *fn, void *ctx,
+    struct err *err)
 {
 	AUTO(buf_done) struct buf whole = { 0 };
 	int r = find_id(store, id, &whole, err);
 
 	if (r < 0)
 		return r;
-	AUTO(auto_query) struct query q = query_once(
-	    &store->db, "SELECT " INCIDENT_COLUMNS " FROM incident WHERE id = ?1");
+	AUTO(auto_query) struct query q = query_once(&store->db,
+	    "SELECT " INCIDENT_COLUMNS " FROM incident WHERE id = ?1");
 
 	query_text(&q, buf_str(&whole));
 	return walk(&q, fn, ctx, err);

@@ -49,8 +49,8 @@ bind_number(struct query *q, const struct event *ev, enum event_field field)
 }
 
 static int
-add_attempt(
-    struct store *store, const struct event *ev, const struct numbers *n, struct err *err)
+add_attempt(struct store *store, const struct event *ev, const struct numbers *n,
+    struct err *err)
 {
 	struct query q = query_kept(&store->db, Q_ATTEMPT_ADD);
 	struct str queue_id = str_head(event_text(ev, EVF_queue_id), STORE_TEXT_BYTES);
@@ -93,8 +93,8 @@ cut_texts(const struct event *ev)
 }
 
 static int
-add_notable(
-    struct store *store, const struct event *ev, const struct numbers *n, struct err *err)
+add_notable(struct store *store, const struct event *ev, const struct numbers *n,
+    struct err *err)
 {
 	struct query q = query_kept(&store->db, Q_EVENT_ADD);
 	struct event cut = cut_texts(ev);
@@ -103,8 +103,8 @@ add_notable(
 	event_json(&cut, &store->body);
 	if (store->body.failed) {
 		query_end(&q);
-		return err_set(
-		    err, -ENOMEM, "write to store %s: out of memory", store->db.path);
+		return err_set(err, -ENOMEM, "write to store %s: out of memory",
+		    store->db.path);
 	}
 	query_int(&q, ev->time_us);
 	query_int(&q, event_num(ev, EVF_kind));
@@ -118,8 +118,8 @@ add_notable(
 }
 
 static int
-add_row(
-    struct store *store, const struct event *ev, const struct numbers *n, struct err *err)
+add_row(struct store *store, const struct event *ev, const struct numbers *n,
+    struct err *err)
 {
 	switch ((enum event_kind)event_num(ev, EVF_kind)) {
 	case KIND_ATTEMPT: return add_attempt(store, ev, n, err);
@@ -145,8 +145,8 @@ add_row(
 }
 
 static int
-count_event(
-    struct store *store, const struct event *ev, const struct numbers *n, struct err *err)
+count_event(struct store *store, const struct event *ev, const struct numbers *n,
+    struct err *err)
 {
 	int64_t weight = event_weight(ev);
 	struct rollup_key key = {

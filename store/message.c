@@ -145,16 +145,16 @@ warm_up(struct messages *messages, struct db *db, struct err *err)
 			.known = (unsigned)query_col_int(&q, 4),
 		};
 
-		seen_add(
-		    messages, memory_key(m.host, m.queue_id), &m, query_col_int(&q, 0));
+		seen_add(messages, memory_key(m.host, m.queue_id), &m,
+		    query_col_int(&q, 0));
 	}
 	messages->warm = r == 0;
 	return r;
 }
 
 static int
-write_row(
-    struct messages *messages, struct db *db, const struct message *m, struct err *err)
+write_row(struct messages *messages, struct db *db, const struct message *m,
+    struct err *err)
 {
 	struct query q = query_kept(db, Q_MESSAGE_ADD);
 
@@ -243,8 +243,8 @@ begin_part(struct message_part *part, uint64_t key, const struct message *m)
 }
 
 static int
-finish_part(
-    struct messages *messages, struct db *db, struct message_part *part, struct err *err)
+finish_part(struct messages *messages, struct db *db, struct message_part *part,
+    struct err *err)
 {
 	if (part->key == 0)
 		return 0;
@@ -268,8 +268,8 @@ continue_part(struct messages *messages, struct db *db, struct message_part *par
 }
 
 int
-messages_take(
-    struct messages *messages, struct db *db, const struct message *m, struct err *err)
+messages_take(struct messages *messages, struct db *db, const struct message *m,
+    struct err *err)
 {
 	uint64_t key = memory_key(m->host, m->queue_id);
 	struct message_part *part = &messages->parts[(key >> 32) % MESSAGE_PARTS];

@@ -19,8 +19,8 @@ store_outbox_add(struct store *store, const struct outbox_row *row, struct err *
 }
 
 int
-store_outbox_withdraw(
-    struct store *store, struct str incident, enum notice notice, struct err *err)
+store_outbox_withdraw(struct store *store, struct str incident, enum notice notice,
+    struct err *err)
 {
 	struct query q = query_kept(&store->db, Q_OUTBOX_WITHDRAW);
 
@@ -32,8 +32,8 @@ store_outbox_withdraw(
 }
 
 int
-store_each_outbox(
-    struct store *store, int64_t now_us, store_outbox_fn *fn, void *ctx, struct err *err)
+store_each_outbox(struct store *store, int64_t now_us, store_outbox_fn *fn, void *ctx,
+    struct err *err)
 {
 	AUTO(auto_query) struct query q = query_once(&store->db,
 	    "SELECT id, incident, notice, created, due, tries, last_error FROM outbox "

@@ -84,8 +84,8 @@ query_kept(struct db *db, enum query_id id)
 	struct query q = { .db = db, .stmt = db->kept[id], .rc = SQLITE_OK, .kept = true };
 
 	if (q.stmt == NULL) {
-		q.rc = sqlite3_prepare_v3(
-		    db->sql, kept_sql[id], -1, SQLITE_PREPARE_PERSISTENT, &q.stmt, NULL);
+		q.rc = sqlite3_prepare_v3(db->sql, kept_sql[id], -1,
+		    SQLITE_PREPARE_PERSISTENT, &q.stmt, NULL);
 		db->kept[id] = q.stmt;
 	}
 	return q;
@@ -105,8 +105,8 @@ query_once(struct db *db, const char *sql)
 void
 query_text(struct query *q, struct str text)
 {
-	(void)sqlite3_bind_text64(
-	    q->stmt, ++q->at, text.p, text.n, SQLITE_STATIC, SQLITE_UTF8);
+	(void)sqlite3_bind_text64(q->stmt, ++q->at, text.p, text.n, SQLITE_STATIC,
+	    SQLITE_UTF8);
 }
 
 void

@@ -82,8 +82,8 @@ count_outbox(struct store *store, int64_t since_us, struct store_totals *t, stru
 }
 
 int
-store_get_totals(
-    struct store *store, int64_t since_us, struct store_totals *out, struct err *err)
+store_get_totals(struct store *store, int64_t since_us, struct store_totals *out,
+    struct err *err)
 {
 	int64_t hour = store_hour(since_us);
 	struct store_totals t = { .hour_us = hour * US_PER_S };
@@ -130,8 +130,8 @@ store_each_provider(struct store *store, int64_t since_us, store_provider_fn *fn
 }
 
 int
-store_each_source(
-    struct store *store, int64_t since_us, store_source_fn *fn, void *ctx, struct err *err)
+store_each_source(struct store *store, int64_t since_us, store_source_fn *fn, void *ctx,
+    struct err *err)
 {
 	AUTO(auto_query) struct query q = query_once(&store->db,
 	    "WITH sums AS (SELECT source, sum(lines) AS lines, sum(events) AS events, "

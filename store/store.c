@@ -23,8 +23,8 @@ store_not_null(struct str text)
 }
 
 int
-store_open(
-    const char *path, enum store_mode mode, struct store **store_out, struct err *err)
+store_open(const char *path, enum store_mode mode, struct store **store_out,
+    struct err *err)
 {
 	/* Most of it stays untouched, and so without memory, in who does not add events. */
 	struct store *store = calloc(1, sizeof *store);
@@ -244,8 +244,8 @@ store_add_gap(struct store *store, struct str source, int64_t at_us, struct str 
 }
 
 int
-store_each_gap(
-    struct store *store, int64_t since_us, store_gap_fn *fn, void *ctx, struct err *err)
+store_each_gap(struct store *store, int64_t since_us, store_gap_fn *fn, void *ctx,
+    struct err *err)
 {
 	AUTO(auto_query) struct query q = query_once(&store->db,
 	    "SELECT source, at, what, detail FROM gap WHERE at >= ?1 ORDER BY at, id");

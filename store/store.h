@@ -66,8 +66,8 @@ struct ledger_counts {
 int store_add_ledger(struct store *store, struct str source, int64_t hour_us,
     const struct ledger_counts *counts, struct err *err);
 /* A sentence about a gap: when, where, what; kept for ever. */
-int store_add_gap(struct store *store, struct str source, int64_t at_us,
-    struct str what, struct str detail, struct err *err);
+int store_add_gap(struct store *store, struct str source, int64_t at_us, struct str what,
+    struct str detail, struct err *err);
 typedef int store_gap_fn(void *ctx, struct str source, int64_t at_us, struct str what,
     struct str detail);
 int store_each_gap(struct store *store, int64_t since_us, store_gap_fn *fn, void *ctx,
@@ -79,7 +79,7 @@ int store_save_incident(struct store *store, const struct incident *incident,
 int store_forget_incident(struct store *store, struct str id, struct err *err);
 
 enum incident_filter {
-	INCIDENTS_OPEN,	  /* state open, oldest first */
+	INCIDENTS_OPEN,   /* state open, oldest first */
 	INCIDENTS_ALIVE,  /* pending, open, resolved since since_us: what an engine needs */
 	INCIDENTS_RECENT, /* open, or resolved and seen since since_us; last seen first */
 };
@@ -114,11 +114,11 @@ int store_each_of_queue_id(struct store *store, struct str queue_id, int64_t sin
 /* --- outbox: rows leave only when a channel took them (invariant 2) --- */
 
 struct outbox_row {
-	struct str id;	     /* the mail's Message-ID, left side */
+	struct str id;       /* the mail's Message-ID, left side */
 	struct str incident; /* incident id; empty for a test */
 	enum notice notice;
 	int64_t created_us;
-	int64_t due_us;	     /* wall clock: not before */
+	int64_t due_us; /* wall clock: not before */
 	int64_t tries;
 	struct str last_error; /* of the last try, empty: none */
 };
@@ -142,7 +142,7 @@ int store_outbox_failed(struct store *store, struct str id, int64_t next_due_us,
 /* --- for status --- */
 
 struct store_totals {
-	int64_t hour_us; /* where the span begins: a whole hour */
+	int64_t hour_us;                 /* where the span begins: a whole hour */
 	int64_t outcomes[OUTCOME_COUNT]; /* attempts, rejects, expired; not internal */
 	int64_t internal;
 	int64_t stored; /* mailbox deliveries told by dovecot */

@@ -24,14 +24,17 @@ static const enum event_field hostile[] = { EVF_sender, EVF_recipient, EVF_messa
 	EVF_reply, EVF_sasl_user, EVF_helo };
 
 /* What must stay, whatever stands in a hostile field. */
-static const enum event_field guarded[] = { EVF_kind, EVF_outcome, EVF_queue_id, EVF_direction,
-	EVF_relay_ip, EVF_recipient, EVF_sender, EVF_related_queue_id, EVF_limit_name };
+static const enum event_field guarded[] = { EVF_kind, EVF_outcome, EVF_queue_id,
+	EVF_direction, EVF_relay_ip, EVF_recipient, EVF_sender, EVF_related_queue_id,
+	EVF_limit_name };
 
 static const struct str imitations[] = {
-	STR_INIT("\"x, relay=h[192.0.2.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent "
-		 "(250 ok)\"@example.net"),
-	STR_INIT("\"x>, to=<v@example.net>, relay=none, delay=1, delays=0/0/0/1, dsn=5.7.606, "
-		 "status=bounced (banned)\"@example.net"),
+	STR_INIT(
+	    "\"x, relay=h[192.0.2.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent "
+	    "(250 ok)\"@example.net"),
+	STR_INIT(
+	    "\"x>, to=<v@example.net>, relay=none, delay=1, delays=0/0/0/1, dsn=5.7.606, "
+	    "status=bounced (banned)\"@example.net"),
 	STR_INIT("\"x, size=1, class=0, nrcpts=1, stat=Sent (ok)\"@example.net"),
 	STR_INIT("\"x, dsn=5.7.606, stat=Service unavailable\"@example.net"),
 	STR_INIT("\"result=\\\"Ok\\\" stat=\\\"250 ok\\\"\"@example.net"),
@@ -91,24 +94,26 @@ assert_same(struct fixture *f, const struct event *before, const struct event *a
 	(void)f;
 	if (event_has(after, EVF_ambiguous))
 		return; /* flagged: two readings fit */
-	if ((1u << event_num(after, EVF_kind) & MERE_NOTES) != 0 && !event_has(after, EVF_outcome))
+	if ((1u << event_num(after, EVF_kind) & MERE_NOTES) != 0 &&
+	    !event_has(after, EVF_outcome))
 		return; /* a line whose details nobody understood says nothing wrong */
 	for (size_t i = 0; i < sizeof guarded / sizeof *guarded; i++) {
 		struct buf was = { 0 }, is = { 0 };
 
 		/* "queued as X" is the remote's word: hand-over and other id come from it */
 		if (guarded[i] == replaced ||
-		    (replaced == EVF_reply &&
-			(guarded[i] == EVF_related_queue_id || guarded[i] == EVF_direction)))
+		    (replaced == EVF_reply && (guarded[i] == EVF_related_queue_id ||
+						  guarded[i] == EVF_direction)))
 			continue;
-		if (guarded[i] != EVF_kind && guarded[i] != EVF_outcome && guarded[i] != EVF_queue_id &&
-		    !event_has(after, guarded[i]))
+		if (guarded[i] != EVF_kind && guarded[i] != EVF_outcome &&
+		    guarded[i] != EVF_queue_id && !event_has(after, guarded[i]))
 			continue; /* where two readings fit, none is better than a forged one */
 		event_value_text(before, guarded[i], &was);
 		event_value_text(after, guarded[i], &is);
 		if (!str_eq(buf_str(&was), buf_str(&is)))
-			fail_msg("%s was '%.*s', is '%.*s': %.*s", event_field_name(guarded[i]),
-			    STR_ARG(buf_str(&was)), STR_ARG(buf_str(&is)), STR_ARG(line));
+			fail_msg("%s was '%.*s', is '%.*s': %.*s",
+			    event_field_name(guarded[i]), STR_ARG(buf_str(&was)),
+			    STR_ARG(buf_str(&is)), STR_ARG(line));
 		buf_done(&was);
 		buf_done(&is);
 	}
@@ -138,8 +143,8 @@ try_imitation(struct fixture *f, const struct event *before, struct str line,
 }
 
 static void
-try_all(struct fixture *f, const struct event *before, struct str line, enum event_field field,
-    const struct str *texts, size_t n)
+try_all(struct fixture *f, const struct event *before, struct str line,
+    enum event_field field, const struct str *texts, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		try_imitation(f, before, line, field, texts[i]);
@@ -185,9 +190,9 @@ forge_rule(struct fixture *f, const struct ynode *root, const struct ynode *rule
 {
 	const struct ynode *examples = ynode_get(rule, "examples");
 	const struct ynode *processes = ynode_get(rule, "process");
-	struct str first = processes == NULL ? ynode_get(root, "claims")->values[0].text :
-	    processes->type == YNODE_LIST    ? processes->values[0].text :
-					       processes->text;
+	struct str first = processes == NULL ? ynode_get(root, "claims")->values[0].text
+			   : processes->type == YNODE_LIST ? processes->values[0].text
+							   : processes->text;
 
 	for (size_t i = 0; examples != NULL && i < examples->n; i++) {
 		const struct ynode *line = ynode_get(&examples->values[i], "line");

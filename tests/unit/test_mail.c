@@ -199,8 +199,8 @@ decode_words(struct str value, struct buf *out)
 		struct str line = str_trim(str_cut(&value, '\n'));
 
 		assert_true(line.n <= 75);
-		assert_true(
-		    str_starts(line, STR("=?utf-8?q?")) && str_ends(line, STR("?=")));
+		assert_true(str_starts(line, STR("=?utf-8?q?")) &&
+			    str_ends(line, STR("?=")));
 		line = str_skip(line, 10);
 		line.n -= 2;
 		/* whole characters only: a word never begins with a continuation byte */

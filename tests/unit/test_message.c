@@ -146,8 +146,8 @@ test_resolved(void **state)
 	message_render(&in, NOTICE_RESOLVED, &context, &subject, &body);
 	assert_text(buf_str(&subject),
 	    "[resolved] mx1: Microsoft (consumer) blocks our mail (S3140)");
-	assert_holds(
-	    buf_str(&body), "Resolved: Microsoft (consumer) blocks our mail (S3140)\n");
+	assert_holds(buf_str(&body),
+	    "Resolved: Microsoft (consumer) blocks our mail (S3140)\n");
 	assert_holds(buf_str(&body), "Resolved: Sat, 21 Nov 2026 18:41:17 +0100\n");
 	assert_holds(buf_str(&body), "Lasted: 15 hours\n");
 	assert_holds(buf_str(&body), "Seen: 1 time\n");
@@ -181,9 +181,9 @@ test_escalated_and_test(void **state)
 
 	message_render(&in, NOTICE_ESCALATED, &context, &subject, &body);
 	assert_true(str_starts(buf_str(&subject), STR("[critical] mx1: ")));
-	assert_true(
-	    str_starts(buf_str(&body), STR("Graver, or better known, than told before: "
-					   "Microsoft")));
+	assert_true(str_starts(buf_str(&body),
+	    STR("Graver, or better known, than told before: "
+		"Microsoft")));
 	buf_clear(&subject);
 	buf_clear(&body);
 	message_render(NULL, NOTICE_TEST, &context, &subject, &body);

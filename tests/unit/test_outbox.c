@@ -275,8 +275,8 @@ test_sent(void **state)
 	assert_holds(&w->fake.received, "References: <0f3a9c1b2d4e@mx1.example.org>\r\n");
 	assert_holds(&w->fake.received,
 	    "Subject: [critical] mx1: Microsoft blocks our mail (S3140)\r\n");
-	assert_holds(
-	    &w->fake.received, "Subject: [test] mx1: mailwarden can reach you\r\n");
+	assert_holds(&w->fake.received,
+	    "Subject: [test] mx1: mailwarden can reach you\r\n");
 }
 
 static int
@@ -305,8 +305,9 @@ test_retry(void **state)
 	assert_holds(&w->log, "alert failed channel=relay id=one notice=test result=retry "
 			      "tries=1 next=");
 	assert_holds(&w->log, " error=\"deliver to 127.0.0.1:");
-	assert_int_equal(
-	    store_each_outbox(w->store, INT64_MAX, look_at_failed, &wait_us, &w->err), 1);
+	assert_int_equal(store_each_outbox(w->store, INT64_MAX, look_at_failed, &wait_us,
+			     &w->err),
+	    1);
 	assert_true(wait_us >= OUTBOX_FIRST_WAIT_S * INT64_C(1000000));
 	run(w, now_us); /* the second is still due, the first is not */
 	assert_int_equal(w->report.failed, 1);
@@ -370,8 +371,8 @@ test_repeat_has_the_same_id(void **state)
 	assert_int_equal(w->report.sent, 1);
 	assert_int_equal(waiting(w), 0);
 	stop_relay(w);
-	ptrdiff_t first = str_find(
-	    buf_str(&w->fake.received), STR("Message-ID: <again@mx1.example.org>\r\n"));
+	ptrdiff_t first = str_find(buf_str(&w->fake.received),
+	    STR("Message-ID: <again@mx1.example.org>\r\n"));
 
 	assert_true(first >= 0);
 	assert_true(str_find(str_skip(buf_str(&w->fake.received), (size_t)first + 1),
@@ -440,8 +441,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_retry, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relay_away, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_repeat_has_the_same_id, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_repeat_has_the_same_id, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_incident_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test(test_waits),

@@ -118,9 +118,9 @@ test_attempt_row(void **state)
 	assert_int_equal(ask(b, "SELECT count(*) FROM attempt WHERE reply IS NULL AND "
 				"category IS NULL AND smtp_code = 250"),
 	    1);
-	assert_int_equal(
-	    ask(b, "SELECT count(*) FROM attempt JOIN word ON word.id = category "
-		   "WHERE text = 'mailbox-unknown' AND reply = '550-no'"),
+	assert_int_equal(ask(b,
+			     "SELECT count(*) FROM attempt JOIN word ON word.id = category "
+			     "WHERE text = 'mailbox-unknown' AND reply = '550-no'"),
 	    1);
 	assert_int_equal(ask(b, "SELECT count(*) FROM word"), 5);
 }
@@ -137,8 +137,8 @@ test_hostile_text(void **state)
 	big[4] = '\xff';
 	for (int f = 0; f < EVF_COUNT; f++)
 		if (event_field_is_text((enum event_field)f))
-			event_set_text(
-			    &ev, (enum event_field)f, (struct str){ big, sizeof big });
+			event_set_text(&ev, (enum event_field)f,
+			    (struct str){ big, sizeof big });
 	begin(b);
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
 		event_set_num(&ev, EVF_kind, kind);
@@ -147,8 +147,8 @@ test_hostile_text(void **state)
 		check(b, store_add_event(b->store, &ev, &b->err));
 	}
 	commit(b);
-	assert_int_equal(
-	    ask(b, "SELECT max(length(CAST(reply AS BLOB))) FROM attempt"), 1000);
+	assert_int_equal(ask(b, "SELECT max(length(CAST(reply AS BLOB))) FROM attempt"),
+	    1000);
 	assert_true(ask(b, "SELECT max(length(CAST(body AS BLOB))) FROM event") < 300000);
 	assert_int_equal(ask(b, "SELECT max(length(CAST(text AS BLOB))) FROM word"), 255);
 	assert_int_equal(ask(b, "SELECT max(count) FROM rollup"), 1000000);
@@ -254,20 +254,20 @@ test_message_many(void **state)
 			add(b, T0, words);
 		}
 	commit(b);
-	assert_int_equal(
-	    ask(b, "SELECT count(*) FROM message WHERE client_name = 'pc1' AND "
-		   "sender = 'ann@example.org'"),
+	assert_int_equal(ask(b,
+			     "SELECT count(*) FROM message WHERE client_name = 'pc1' AND "
+			     "sender = 'ann@example.org'"),
 	    MANY);
 
 	/* More text than a part holds. */
 	memset(filler, 'x', sizeof filler - 1);
 	filler[sizeof filler - 1] = '\0';
 	begin(b);
-	(void)snprintf(
-	    words, sizeof words, "kind=accepted queue_id=L relay_name=%s", filler);
+	(void)snprintf(words, sizeof words, "kind=accepted queue_id=L relay_name=%s",
+	    filler);
 	add(b, T0, words);
-	(void)snprintf(
-	    words, sizeof words, "kind=accepted queue_id=L message_id=%s", filler);
+	(void)snprintf(words, sizeof words, "kind=accepted queue_id=L message_id=%s",
+	    filler);
 	add(b, T0, words);
 	commit(b);
 	assert_int_equal(ask(b, "SELECT count(*) FROM message WHERE queue_id = 'L' AND "
@@ -321,11 +321,11 @@ test_read_back(void **state)
 	commit(b);
 	assert_int_equal(out.n, 0);
 	check(b, store_each_recent_attempt(b->store, 2, collect, &out, &b->err));
-	assert_string_equal(
-	    buf_cstr(&out), "attempt:4B:delivered:- attempt:4A:delivered:google ");
+	assert_string_equal(buf_cstr(&out),
+	    "attempt:4B:delivered:- attempt:4A:delivered:google ");
 	buf_clear(&out);
-	check(b, store_each_of_queue_id(
-		     b->store, STR("4A"), T0, T0 + DAY_US, collect, &out, &b->err));
+	check(b, store_each_of_queue_id(b->store, STR("4A"), T0, T0 + DAY_US, collect, &out,
+		     &b->err));
 	assert_string_equal(buf_cstr(&out), "accepted:4A::- attempt:4A:deferred:google "
 					    "attempt:4A:delivered:google ");
 	buf_clear(&out);

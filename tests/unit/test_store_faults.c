@@ -227,8 +227,8 @@ agreed_batches(struct box *b)
 
 	check(b, store_get_totals(b->store, 0, &t, &b->err));
 	check(b, store_each_outbox(b->store, INT64_MAX, count_row, &notices, &b->err));
-	check(b, store_each_incident(
-		     b->store, INCIDENTS_ALIVE, 0, count_incident, &incidents, &b->err));
+	check(b, store_each_incident(b->store, INCIDENTS_ALIVE, 0, count_incident,
+		     &incidents, &b->err));
 	assert_int_equal(t.outcomes[OUTCOME_BOUNCED], n);
 	assert_int_equal(t.outcomes[OUTCOME_REJECTED], n);
 	assert_int_equal(notices, n);
@@ -365,8 +365,8 @@ test_versions(void **state)
 	db_close(&db);
 
 	for (int mode = STORE_READ; mode <= STORE_WRITE; mode++) {
-		assert_int_equal(
-		    store_open(b->path, (enum store_mode)mode, &b->store, &b->err),
+		assert_int_equal(store_open(b->path, (enum store_mode)mode, &b->store,
+				     &b->err),
 		    -EPROTO);
 		assert_non_null(strstr(b->err.text, "newer"));
 		assert_non_null(strstr(b->err.text, "3"));

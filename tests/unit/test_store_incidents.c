@@ -13,8 +13,8 @@ same_incident(void *ctx, const struct incident *got)
 	assert_true(str_eq(got->provider, want->provider));
 	assert_true(str_eq(got->code_id, want->code_id));
 	assert_true(str_eq(got->category, want->category));
-	assert_true(
-	    str_eq(got->summary, want->summary) && str_eq(got->advice, want->advice));
+	assert_true(str_eq(got->summary, want->summary) &&
+		    str_eq(got->advice, want->advice));
 	assert_true(str_eq(got->url, want->url) && str_eq(got->affected, want->affected));
 	assert_true(str_eq(got->samples, want->samples));
 	assert_int_equal(got->severity, want->severity);
@@ -64,15 +64,16 @@ test_incident_whole(void **state)
 	};
 
 	check(b, store_save_incident(b->store, &i, &b->err));
-	assert_int_equal(
-	    store_find_incident(b->store, i.id, same_incident, &i, &b->err), 42);
+	assert_int_equal(store_find_incident(b->store, i.id, same_incident, &i, &b->err),
+	    42);
 	i = (struct incident){ .id = i.id, .rule = STR("q"), .state = INCIDENT_RESOLVED };
 	check(b, store_save_incident(b->store, &i, &b->err));
-	assert_int_equal(
-	    store_find_incident(b->store, STR("01"), same_incident, &i, &b->err), 42);
+	assert_int_equal(store_find_incident(b->store, STR("01"), same_incident, &i,
+			     &b->err),
+	    42);
 	check(b, store_forget_incident(b->store, i.id, &b->err));
-	assert_int_equal(
-	    store_find_incident(b->store, i.id, same_incident, &i, &b->err), -ENOENT);
+	assert_int_equal(store_find_incident(b->store, i.id, same_incident, &i, &b->err),
+	    -ENOENT);
 }
 
 static void
@@ -128,17 +129,17 @@ test_incident_search(void **state)
 		check(b, store_save_incident(b->store, &rows[i], &b->err));
 	for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
 		buf_clear(&out);
-		check(b, store_each_incident(
-			     b->store, walks[i].filter, 40, add_id, &out, &b->err));
+		check(b, store_each_incident(b->store, walks[i].filter, 40, add_id, &out,
+			     &b->err));
 		assert_string_equal(buf_cstr(&out), walks[i].want);
 	}
 	for (size_t i = 0; i < sizeof finds / sizeof *finds; i++) {
 		buf_clear(&out);
-		assert_int_equal(
-		    store_find_incident(b->store, finds[i].id, add_id, &out, &b->err),
+		assert_int_equal(store_find_incident(b->store, finds[i].id, add_id, &out,
+				     &b->err),
 		    finds[i].want);
-		assert_true(
-		    str_starts(buf_str(&out), finds[i].want == 0 ? finds[i].id : STR("")));
+		assert_true(str_starts(buf_str(&out),
+		    finds[i].want == 0 ? finds[i].id : STR("")));
 	}
 }
 
@@ -201,8 +202,8 @@ test_outbox(void **state)
 	expect_outbox(b, INT64_MAX, "z/1no a/0 ");
 	check(b, store_outbox_sent(b->store, STR("a"), T0 + 1, &b->err));
 	assert_int_equal(store_outbox_sent(b->store, STR("a"), T0 + 2, &b->err), -ENOENT);
-	assert_int_equal(
-	    store_outbox_failed(b->store, STR("k"), T0, STR("no"), &b->err), -ENOENT);
+	assert_int_equal(store_outbox_failed(b->store, STR("k"), T0, STR("no"), &b->err),
+	    -ENOENT);
 	check(b, store_outbox_add(b->store, &rows[1], &b->err));
 	check(b, store_outbox_next_due(b->store, &due, &b->err));
 	assert_int_equal(due, T0 + 50);
