@@ -30,6 +30,7 @@ enum match_class {
 	CLASS_STATUS,
 	CLASS_PHRASE,
 	CLASS_STATUS_AT_RELAY,
+	CLASS_WORDS_OF_ANOTHER,
 	CLASS_WORDS,
 	CLASS_WORDS_AT_RELAY,
 	CLASS_CODE,
@@ -43,7 +44,8 @@ trim_host(struct str name)
 	name = str_trim(name);
 	while (name.n > 0 && name.p[name.n - 1] == '.')
 		name.n--;
-	return name.n > CATALOGUE_MAX_HOST ? str_skip(name, name.n - CATALOGUE_MAX_HOST) : name;
+	return name.n > CATALOGUE_MAX_HOST ? str_skip(name, name.n - CATALOGUE_MAX_HOST)
+					   : name;
 }
 
 struct str
@@ -54,6 +56,8 @@ catalogue_provider_of_host(const struct catalogue *cat, struct str name)
 	uint32_t i;
 
 	if (cut > 0) {
+		while (str_starts(str_skip(host, (size_t)cut + 3), STR(".")))
+			cut++; /* the head ends with a dot */
 		struct str tail = str_skip(host, (size_t)cut + 3);
 
 		if (names_find_cut(&cat->hosts, str_head(host, (size_t)cut), tail, &i))
@@ -137,7 +141,7 @@ static bool
 is_at_relay(const struct inquiry *in, const struct code *code)
 {
 	return (in->provider.n > 0 && str_eq(in->provider, code->row.provider)) ||
-	    (in->host.n > 0 && is_host_among(in->host, &code->relays));
+	       (in->host.n > 0 && is_host_among(in->host, &code->relays));
 }
 
 static bool
@@ -153,7 +157,7 @@ fits_reply(const struct inquiry *in, enum catalogue_temporary temporary)
 static void
 consider(struct inquiry *in, const struct code *code, enum match_class class, size_t length)
 {
-	uint64_t weight = (uint64_t)class << 32;
+	uint64_t weight = (uint64_t) class << 32;
 
 	weight |= (uint64_t)fits_reply(in, code->row.temporary) << 31;
 	weight |= (uint64_t)length << 2;
@@ -177,7 +181,11 @@ found_token(void *ctx, const struct token *token)
 	struct inquiry *in = ctx;
 	const struct code *code = &in->cat->codes[token->code];
 	bool here = is_at_relay(in, code);
-	enum match_class class = here ? CLASS_WORDS_AT_RELAY : CLASS_WORDS;
+	bool elsewhere = !here && in->provider.n > 0 && code->relays.n > 0;
+	enum match_class class = CLASS_WORDS;
+
+	if (here || elsewhere)
+		class = here ? CLASS_WORDS_AT_RELAY : CLASS_WORDS_OF_ANOTHER;
 
 	if (code->rank == RANK_FIRST)
 		class = CLASS_FIRST;
@@ -204,12 +212,13 @@ consider_bare(struct inquiry *in)
 			if (anywhere)
 				/* one status says more than a range of them */
 				consider(in, code,
-				    code->rank == RANK_LAST ? CLASS_VAGUE_STATUS : CLASS_STATUS,
+				    code->rank == RANK_LAST ? CLASS_VAGUE_STATUS
+							    : CLASS_STATUS,
 				    code->status[0].from == code->status[0].to);
 			else if (is_at_relay(in, code))
 				consider(in, code, CLASS_STATUS_AT_RELAY, 0);
 		} else if (code->smtp_code != 0 && code->smtp_code == in->smtp_code &&
-		    (anywhere || is_at_relay(in, code))) {
+			   (anywhere || is_at_relay(in, code))) {
 			consider(in, code, CLASS_SMTP_CODE, anywhere ? 0 : 1);
 		}
 	}
@@ -228,7 +237,8 @@ static bool
 is_phrase_of(const struct inquiry *in, const struct suspicion *row)
 {
 	for (size_t i = 0; i < row->begins.n; i++)
-		if (str_eq_nocase(str_head(in->inner, row->begins.p[i].n), row->begins.p[i]))
+		if (str_eq_nocase(str_head(in->inner, row->begins.p[i].n),
+			row->begins.p[i]))
 			return true;
 	for (size_t i = 0; i < row->contains.n; i++)
 		if (str_find_nocase(in->inner, row->contains.p[i]) >= 0)
@@ -295,7 +305,8 @@ begin(struct inquiry *in)
 	in->provider = q->provider;
 	if (in->provider.n == 0 && in->host.n > 0)
 		in->provider = catalogue_provider_of_host(in->cat, in->host);
-	in->smtp_code = q->smtp_code > 0 && q->smtp_code < 1000 ? (uint32_t)q->smtp_code : 0;
+	in->smtp_code =
+	    q->smtp_code > 0 && q->smtp_code < 1000 ? (uint32_t)q->smtp_code : 0;
 	(void)status_read(q->status, &in->status);
 	in->inner = reply_head(reply_innermost(reply), &in->smtp_code, &in->status);
 
@@ -335,8 +346,7 @@ provider_of_code(const struct inquiry *in)
 	return in->provider;
 }
 
-static enum catalogue_confidence
-confidence_of(enum match_class class)
+static enum catalogue_confidence confidence_of(enum match_class class)
 {
 	if (class >= CLASS_WORDS_AT_RELAY)
 		return CONFIDENCE_HIGH;
@@ -354,7 +364,7 @@ catalogue_explain(const struct catalogue *cat, const struct catalogue_question *
 	*answer = (struct catalogue_answer){ .provider = in.provider };
 	if (in.words.n > 0)
 		search_words(&in);
-	if (best_class(&in) < CLASS_WORDS)
+	if (best_class(&in) < CLASS_WORDS_OF_ANOTHER)
 		consider_bare(&in);
 	if (best_class(&in) < CLASS_STATUS_AT_RELAY)
 		suspicion = find_suspicion(&in);

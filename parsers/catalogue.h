@@ -36,7 +36,7 @@ enum catalogue_temporary {
 
 enum catalogue_confidence {
 	CONFIDENCE_NONE,   /* nothing was found */
-	CONFIDENCE_LOW,	   /* from the status alone, or one weak word */
+	CONFIDENCE_LOW,    /* from the status alone, or one weak word */
 	CONFIDENCE_MEDIUM, /* a suspicion, or a phrase that many servers use */
 	CONFIDENCE_HIGH,   /* the provider's own code or words */
 };
@@ -63,7 +63,7 @@ struct catalogue_answer {
 	struct str meaning, remedy, url;
 	struct str provider; /* id, empty if neither relay nor code tells */
 	struct str severity; /* "info", "warning", "critical" */
-	bool suspected;	     /* the words that would prove it are hidden */
+	bool suspected;      /* the words that would prove it are hidden */
 	enum catalogue_temporary temporary;
 	enum catalogue_confidence confidence;
 };

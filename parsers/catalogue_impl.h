@@ -114,7 +114,7 @@ struct catalogue {
 	size_t nproviders, ncodes, nsuspicions;
 	struct names provider_ids, code_ids, suspicion_ids;
 	struct names hosts, domains; /* to an index of providers */
-	struct strs hidden; /* words that stand in place of the reply */
+	struct strs hidden;          /* words that stand in place of the reply */
 	struct tokens tokens;
 	uint32_t *bare; /* codes without a token */
 	size_t nbare;
@@ -122,7 +122,7 @@ struct catalogue {
 
 /* A reply made ready for search; lives on the asker's stack. */
 struct scratch {
-	char text[CATALOGUE_MAX_REPLY];	    /* lower case, single blanks */
+	char text[CATALOGUE_MAX_REPLY];     /* lower case, single blanks */
 	char squeezed[CATALOGUE_MAX_REPLY]; /* the same without blanks */
 	uint16_t at[CATALOGUE_MAX_REPLY];   /* squeezed[i] is text[at[i]] */
 	size_t n, squeezed_n;

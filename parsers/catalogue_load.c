@@ -17,19 +17,14 @@ struct chunk {
 };
 
 /* The three kinds of file differ in this only. */
-enum kind {
-	PROVIDERS,
-	CODES,
-	SUSPICIONS,
-	KINDS
-};
+enum kind { PROVIDERS, CODES, SUSPICIONS, KINDS };
 
 static const char *const file_names[KINDS] = { "providers.yaml", "codes.yaml",
 	"suspected.yaml" };
 
 struct loading {
 	struct row_reader reader;
-	struct names seen;	 /* ids of the file at hand */
+	struct names seen;       /* ids of the file at hand */
 	struct names seen_hosts; /* MX names and domains of the file at hand */
 	bool faulty;
 };
@@ -163,7 +158,8 @@ reserve_rows(struct catalogue *cat, enum kind kind, size_t more)
 {
 	switch (kind) {
 	case PROVIDERS:
-		return reserve(&cat->providers, cat->nproviders, more, sizeof *cat->providers);
+		return reserve(&cat->providers, cat->nproviders, more,
+		    sizeof *cat->providers);
 	case CODES: return reserve(&cat->codes, cat->ncodes, more, sizeof *cat->codes);
 	default:
 		return reserve(&cat->suspicions, cat->nsuspicions, more,
@@ -174,8 +170,8 @@ reserve_rows(struct catalogue *cat, enum kind kind, size_t more)
 static int
 add_rows(struct loading *l, enum kind kind, const struct ynode *list)
 {
-	static int (*const add[KINDS])(struct loading *, const struct ynode *) = { add_provider,
-		add_code, add_suspicion };
+	static int (*const add[KINDS])(struct loading *,
+	    const struct ynode *) = { add_provider, add_code, add_suspicion };
 	int r = reserve_rows(l->reader.cat, kind, list->n);
 
 	for (size_t i = 0; r == 0 && i < list->n; i++) {
@@ -257,7 +253,8 @@ load_kind(struct loading *l, enum kind kind, const char *const *dirs, size_t ndi
 	if (found)
 		return 0;
 	diag_add(l->reader.diags, (struct pos){ ndirs > 0 ? dirs[ndirs - 1] : ".", 0, 0 },
-	    "no %s here%s", file_names[kind], ndirs > 1 ? ", nor in the folders before it" : "");
+	    "no %s here%s", file_names[kind],
+	    ndirs > 1 ? ", nor in the folders before it" : "");
 	return -ENOENT;
 }
 

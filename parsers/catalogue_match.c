@@ -16,7 +16,7 @@ static bool
 is_refusal_code(struct str s)
 {
 	return s.n >= 4 && (s.p[0] == '4' || s.p[0] == '5') && is_digit(s.p[1]) &&
-	    is_digit(s.p[2]) && (s.p[3] == ' ' || s.p[3] == '-');
+	       is_digit(s.p[2]) && (s.p[3] == ' ' || s.p[3] == '-');
 }
 
 size_t
@@ -37,7 +37,8 @@ status_read(struct str s, status_number *out)
 		if (part < 2 && (i >= s.n || s.p[i++] != '.'))
 			return 0;
 	}
-	if (i < s.n && (is_alnum(s.p[i]) || (s.p[i] == '.' && i + 1 < s.n && is_digit(s.p[i + 1]))))
+	if (i < s.n &&
+	    (is_alnum(s.p[i]) || (s.p[i] == '.' && i + 1 < s.n && is_digit(s.p[i + 1]))))
 		return 0;
 	*out = v;
 	return i;
@@ -83,7 +84,7 @@ reply_head(struct str reply, uint32_t *smtp_code, status_number *status)
 	reply = str_trim(reply);
 	if (is_refusal_code(reply)) {
 		*smtp_code = (uint32_t)((reply.p[0] - '0') * 100 + (reply.p[1] - '0') * 10 +
-		    (reply.p[2] - '0'));
+					(reply.p[2] - '0'));
 		reply = str_skip(reply, 4);
 	}
 	while (reply.n > 0 && (reply.p[0] == ' ' || reply.p[0] == '#'))
@@ -139,7 +140,8 @@ scratch_fill(struct scratch *s, struct str reply)
 	if (lines) {
 		for (size_t k = 0; k < i; k++)
 			put_char(s, reply.p[k]);
-		status = str_head(str_skip(reply, i), status_read(str_skip(reply, i), &ignored));
+		status =
+		    str_head(str_skip(reply, i), status_read(str_skip(reply, i), &ignored));
 	}
 	while (i < reply.n) {
 		char c = reply.p[i];
@@ -153,7 +155,8 @@ scratch_fill(struct scratch *s, struct str reply)
 			}
 		}
 		/* quoted-printable, as in a bounce message's copy of the reply */
-		if (c == '=' && i + 2 < reply.n && reply.p[i + 1] == '3' && reply.p[i + 2] == 'D')
+		if (c == '=' && i + 2 < reply.n && reply.p[i + 1] == '3' &&
+		    reply.p[i + 2] == 'D')
 			i += 2;
 		put_char(s, is_blank(c) ? ' ' : to_lower(c));
 		i++;
@@ -164,7 +167,8 @@ static uint32_t
 bucket_of(const char *three)
 {
 	uint32_t v = (uint32_t)(unsigned char)three[0] << 16 |
-	    (uint32_t)(unsigned char)three[1] << 8 | (uint32_t)(unsigned char)three[2];
+		     (uint32_t)(unsigned char)three[1] << 8 |
+		     (uint32_t)(unsigned char)three[2];
 
 	return (v * 0x9E3779B1u) >> 21;
 }
@@ -256,9 +260,9 @@ token_is_at(const struct token *token, const struct scratch *s, size_t i)
 {
 	if (token->text.n >= SQUEEZE_FROM)
 		return s->squeezed_n - i >= token->squeezed.n &&
-		    memcmp(s->squeezed + i, token->squeezed.p, token->squeezed.n) == 0;
+		       memcmp(s->squeezed + i, token->squeezed.p, token->squeezed.n) == 0;
 	return s->n - s->at[i] >= token->text.n &&
-	    memcmp(s->text + s->at[i], token->text.p, token->text.n) == 0;
+	       memcmp(s->text + s->at[i], token->text.p, token->text.n) == 0;
 }
 
 void

@@ -144,7 +144,8 @@ names_find_cut(const struct names *names, struct str head, struct str tail,
 	/* Where the tail begins is no border between labels. */
 	ptrdiff_t dot = str_find_char(tail, '.');
 
-	if (dot >= 0 && names_find_suffix(names, str_skip(tail, (size_t)dot + 1), value_out))
+	if (dot >= 0 &&
+	    names_find_suffix(names, str_skip(tail, (size_t)dot + 1), value_out))
 		return true;
 	if (tail.n < MIN_TAIL || names->n == 0)
 		return false;

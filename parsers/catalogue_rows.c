@@ -5,9 +5,9 @@
 static const char *const categories[] = { "ip-blocklisted", "domain-blocklisted",
 	"reputation", "rate-limited", "greylisted", "content-spam", "policy",
 	"sender-rejected", "authentication-spf", "authentication-dkim",
-	"authentication-dmarc", "no-ptr", "tls-required", "relay-denied",
-	"mailbox-unknown", "mailbox-disabled", "mailbox-full", "message-too-large",
-	"routing", "protocol", "remote-temporary", NULL };
+	"authentication-dmarc", "no-ptr", "tls-required", "relay-denied", "mailbox-unknown",
+	"mailbox-disabled", "mailbox-full", "message-too-large", "routing", "protocol",
+	"remote-temporary", NULL };
 static const char *const severities[] = { "info", "warning", "critical", NULL };
 static const char *const temporaries[] = { "no", "yes", "either", NULL };
 static const char *const ranks[] = { "normal", "first", "late", "last", NULL };
@@ -100,7 +100,7 @@ parse_range(struct str text, struct status_range *out)
 	if (str_find_char(text, '-') < 0)
 		to = from;
 	return status_read(from, &out->from) == from.n && from.n > 0 &&
-	    status_read(to, &out->to) == to.n && to.n > 0 && out->from <= out->to;
+	       status_read(to, &out->to) == to.n && to.n > 0 && out->from <= out->to;
 }
 
 static size_t
@@ -124,8 +124,10 @@ read_ranges(struct row_reader *r, const struct ynode *map, struct status_range *
 		if (parse_range(node->text, &(*out)[n]))
 			n++;
 		else
-			diag_add(r->diags, node->at, "'%.*s' is no status code such as 5.7.1 or "
-			    "5.7.606-5.7.649", STR_ARG(node->text));
+			diag_add(r->diags, node->at,
+			    "'%.*s' is no status code such as 5.7.1 or "
+			    "5.7.606-5.7.649",
+			    STR_ARG(node->text));
 	}
 	return n;
 }
@@ -179,10 +181,12 @@ check_provider(struct row_reader *r, const struct ynode *at, struct str id)
 }
 
 static enum catalogue_temporary
-read_temporary(struct row_reader *r, const struct ynode *map, enum catalogue_temporary other)
+read_temporary(struct row_reader *r, const struct ynode *map,
+    enum catalogue_temporary other)
 {
 	return (enum catalogue_temporary)(read_choice(r, map, "temporary", temporaries,
-	    (int)other - 1) + 1);
+					      (int)other - 1) +
+					  1);
 }
 
 /* The part that tells what the refusal means; what is absent stays as in *row. */
@@ -235,9 +239,9 @@ read_tokens(struct row_reader *r, const struct ynode *map)
 bool
 read_code(struct row_reader *r, const struct ynode *map, struct code *out)
 {
-	static const char *const keys[] = { "id", "provider", "smtp_code", "status", "token",
-		"also", "relays", "rank", "category", "severity", "temporary", "meaning", "remedy",
-		"url", NULL };
+	static const char *const keys[] = { "id", "provider", "smtp_code", "status",
+		"token", "also", "relays", "rank", "category", "severity", "temporary",
+		"meaning", "remedy", "url", NULL };
 	size_t before = r->diags->errors;
 
 	*out = (struct code){ .row.id = begin_row(r, map, keys, "a code") };
@@ -254,8 +258,8 @@ read_code(struct row_reader *r, const struct ynode *map, struct code *out)
 	out->rank = (enum code_rank)read_choice(r, map, "rank", ranks, RANK_NORMAL);
 	read_answer(r, map, &out->row);
 	if (out->tokens.n == 0 && out->nstatus == 0 && out->smtp_code == 0)
-		diag_add(r->diags, map->at, "'%.*s' needs a token, a status or an smtp_code",
-		    STR_ARG(out->row.id));
+		diag_add(r->diags, map->at,
+		    "'%.*s' needs a token, a status or an smtp_code", STR_ARG(out->row.id));
 	return r->diags->errors == before && !r->no_memory;
 }
 

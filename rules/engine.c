@@ -1,42 +1,14 @@
 #include "rules/engine.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/json.h"
-#include "parsers/catalogue.h"
-#include "rules/alert_rule.h"
 #include "rules/context.h"
-#include "rules/template.h"
+#include "rules/live.h"
 
-enum { BUCKETS = 1024, MAX_KEY_VALUE = 256, MAX_SEEN_BYTES = 64 };
-
-/* An incident in the engine's hands; all text its own. */
-struct live {
-	struct live *next_hash, *prev, *next; /* chain of a bucket; list by age */
-	uint64_t hash;
-	const struct alert_rule *rule;
-	struct buf key; /* trouble, 0x1f, group */
-	size_t group_at;
-	char id[13];
-	struct buf host, provider, code_id, category, summary, advice, url, affected, seen,
-	    samples;
-	size_t nsamples, last_sample_at, naffected;
-	enum incident_state state;
-	enum severity severity;
-	int64_t opened_us, last_seen_us, resolved_us, told_us, count, streak;
-	int64_t due_us; /* when time alone changes it; INT64_MAX: never */
-	bool dirty;
-	bool saved; /* the store may know it */
-	struct {
-		enum notice notice;
-		int64_t at_us;
-	} notices[4];
-	size_t nnotices;
-};
+enum { BUCKETS = 1024 };
 
 struct engine {
 	const struct alert_rules *rules;
@@ -69,17 +41,6 @@ engine_new(const struct alert_rules *rules, const struct catalogue *catalogue)
 		return NULL;
 	}
 	return e;
-}
-
-static void
-live_free(struct live *l)
-{
-	struct buf *bufs[] = { &l->key, &l->host, &l->provider, &l->code_id, &l->category,
-		&l->summary, &l->advice, &l->url, &l->affected, &l->seen, &l->samples };
-
-	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
-		buf_done(bufs[i]);
-	free(l);
 }
 
 void
@@ -212,134 +173,27 @@ set_due(struct engine *e, struct live *l)
 		e->due_us = l->due_us;
 }
 
-static void
-replace(struct buf *b, struct str text)
-{
-	buf_clear(b);
-	buf_add(b, text);
-}
-
-/* The id depends on what is seen only, so a second run over the same lines gives it again. */
-static void
-make_id(struct live *l)
-{
-	uint64_t h = (l->hash ^ (uint64_t)l->opened_us) * UINT64_C(0x9e3779b97f4a7c15);
-
-	h ^= h >> 31;
-	(void)snprintf(l->id, sizeof l->id, "%012llx",
-	    (unsigned long long)(h & UINT64_C(0xffffffffffff)));
-}
-
 static struct live *
 create(struct engine *e, const struct alert_rule *rule, const struct event *ev)
 {
-	struct live *l = make_room(e) ? calloc(1, sizeof *l) : NULL;
+	struct live *l = make_room(e) ? live_new(rule, buf_str(&e->key), ev) : NULL;
 
 	if (l == NULL)
 		return NULL;
-	l->rule = rule;
-	replace(&l->key, buf_str(&e->key));
-	l->group_at = rule->trouble.n + 1;
-	replace(&l->host, event_text(ev, EVF_host));
-	l->state = INCIDENT_PENDING;
-	l->opened_us = l->last_seen_us = ev->time_us;
 	link_live(e, l);
-	make_id(l);
+	live_make_id(l);
 	return l;
 }
 
 /* --- feeding --- */
 
 static void
-add_notice(struct live *l, enum notice notice, int64_t at_us)
-{
-	if (l->nnotices < sizeof l->notices / sizeof *l->notices) {
-		l->notices[l->nnotices].notice = notice;
-		l->notices[l->nnotices++].at_us = at_us;
-	}
-	l->told_us = at_us;
-}
-
-/* One line of a text whose lines are separated by newlines. */
-static bool
-has_line(struct str lines, struct str wanted)
-{
-	while (lines.n > 0)
-		if (str_eq(str_cut(&lines, '\n'), wanted))
-			return true;
-	return false;
-}
-
-static struct str
-relay_of(const struct event *ev)
-{
-	struct str name = event_text(ev, EVF_relay_name);
-
-	return str_head(name.n > 0 ? name : event_text(ev, EVF_relay_ip), MAX_KEY_VALUE);
-}
-
-static void
-add_line(struct buf *lines, struct str line)
-{
-	if (lines->n > 0)
-		buf_add_char(lines, '\n');
-	size_t at = lines->n;
-
-	buf_add(lines, line);
-	for (size_t i = at; i < lines->n; i++)
-		if (lines->p[i] == '\n' || lines->p[i] == '\0')
-			lines->p[i] = ' '; /* the line is evidence, not a separator */
-}
-
-static void
-add_evidence(struct live *l, const struct event *ev, struct str line)
-{
-	struct str relay = relay_of(ev);
-
-	if (relay.n > 0 && l->naffected < ENGINE_MAX_AFFECTED &&
-	    !has_line(buf_str(&l->affected), relay)) {
-		add_line(&l->affected, relay);
-		l->naffected++;
-	}
-	if (line.n == 0)
-		return;
-	if (l->nsamples == ENGINE_MAX_SAMPLES)
-		l->samples.n = l->last_sample_at;
-	else
-		l->nsamples++;
-	l->last_sample_at = l->samples.n;
-	add_line(&l->samples, str_head(line, ENGINE_SAMPLE_BYTES));
-}
-
-/* What the incident is called, after the rule and event that know it best. */
-static void
-describe(struct engine *e, struct live *l, const struct alert_rule *rule,
-    const struct event *ev)
-{
-	const struct catalogue_code *code =
-	    e->catalogue == NULL
-		? NULL
-		: catalogue_code(e->catalogue, event_text(ev, EVF_code_id));
-
-	l->rule = rule;
-	l->severity = rule->severity;
-	replace(&l->provider, event_text(ev, EVF_provider));
-	replace(&l->code_id, event_text(ev, EVF_code_id));
-	replace(&l->category, event_text(ev, EVF_category));
-	buf_clear(&l->summary);
-	template_fill(rule->summary, ev, e->catalogue, &l->summary);
-	buf_clear(&l->advice);
-	template_fill(rule->advice, ev, e->catalogue, &l->advice);
-	replace(&l->url, code == NULL ? STR("") : code->url);
-}
-
-static void
 open_live(struct engine *e, struct live *l, const struct alert_rule *rule,
     const struct event *ev)
 {
 	l->state = INCIDENT_OPEN;
-	describe(e, l, rule, ev);
-	add_notice(l, NOTICE_OPENED, ev->time_us);
+	live_describe(l, e->catalogue, rule, ev);
+	live_add_notice(l, NOTICE_OPENED, ev->time_us);
 }
 
 /* A graver or better-informed rule of the same trouble takes the incident over. */
@@ -349,37 +203,11 @@ take_over(struct engine *e, struct live *l, const struct alert_rule *rule,
 {
 	enum severity before = l->severity;
 
-	describe(e, l, rule, ev);
+	live_describe(l, e->catalogue, rule, ev);
 	if (before > l->severity)
 		l->severity = before;
 	if (l->severity > before)
-		add_notice(l, NOTICE_ESCALATED, ev->time_us);
-}
-
-static void
-forget_streak(struct live *l)
-{
-	l->dirty |= l->streak > 0;
-	l->streak = 0;
-	buf_clear(&l->seen);
-}
-
-/* One more in a row, unless the rule counts distinct values and has seen this one. */
-static void
-add_to_streak(struct live *l, const struct alert_rule *rule, const struct event *ev)
-{
-	struct str value = rule->distinct == EVF_COUNT ? (struct str){ NULL, 0 }
-						       : event_text(ev, rule->distinct);
-
-	value = str_head(value, MAX_SEEN_BYTES);
-	if (value.n == 0) {
-		l->streak += event_weight(ev);
-		return;
-	}
-	if (l->streak >= ENGINE_MAX_SEEN || has_line(buf_str(&l->seen), value))
-		return;
-	add_line(&l->seen, value);
-	l->streak++;
+		live_add_notice(l, NOTICE_ESCALATED, ev->time_us);
 }
 
 static void
@@ -392,15 +220,15 @@ on_match(struct engine *e, const struct alert_rule *rule, const struct event *ev
 	if (l == NULL && (l = create(e, rule, ev)) == NULL)
 		return;
 	if (l->state == INCIDENT_PENDING && l->rule != rule) {
-		forget_streak(l); /* a row is one rule's */
+		live_forget_streak(l); /* a row is one rule's */
 		l->rule = rule;
 	}
 	l->count += event_weight(ev);
-	add_to_streak(l, rule, ev);
+	live_add_to_streak(l, rule, ev);
 	if (ev->time_us > l->last_seen_us)
 		l->last_seen_us = ev->time_us;
 	l->dirty = true;
-	add_evidence(l, ev, line);
+	live_add_evidence(l, ev, line);
 	if (l->state == INCIDENT_PENDING) {
 		if (l->streak >= rule->in_a_row)
 			open_live(e, l, rule, ev);
@@ -419,14 +247,14 @@ is_concerned(const struct live *l, const struct event *ev)
 {
 	for (size_t i = 0; i < l->rule->ngroup; i++)
 		if (l->rule->group_by[i] == EVF_provider && l->provider.n == 0)
-			return has_line(buf_str(&l->affected), relay_of(ev));
+			return live_is_affected(l, ev);
 	return true;
 }
 
 static void
 resolve(struct engine *e, struct live *l, int64_t at_us)
 {
-	forget_streak(l);
+	live_forget_streak(l);
 	l->dirty = true;
 	if (l->state == INCIDENT_PENDING) {
 		retire(e, l);
@@ -435,7 +263,7 @@ resolve(struct engine *e, struct live *l, int64_t at_us)
 	if (l->state == INCIDENT_OPEN) {
 		l->state = INCIDENT_RESOLVED;
 		l->resolved_us = at_us;
-		add_notice(l, NOTICE_RESOLVED, at_us);
+		live_add_notice(l, NOTICE_RESOLVED, at_us);
 	}
 	set_due(e, l);
 }
@@ -449,7 +277,7 @@ on_healthy(struct engine *e, const struct alert_rule *rule, const struct event *
 	if (l == NULL || !is_concerned(l, ev))
 		return;
 	if (l->state == INCIDENT_RESOLVED)
-		forget_streak(l);
+		live_forget_streak(l);
 	else
 		resolve(e, l, ev->time_us);
 }
@@ -463,7 +291,7 @@ on_break(struct engine *e, const struct alert_rule *rule, const struct event *ev
 
 	if (l == NULL || l->state == INCIDENT_OPEN)
 		return;
-	forget_streak(l);
+	live_forget_streak(l);
 	if (l->state == INCIDENT_PENDING)
 		retire(e, l);
 }
@@ -551,38 +379,10 @@ engine_feed(struct engine *e, struct event *ev, struct str line)
 
 /* --- handing over --- */
 
-static struct incident
-view(const struct live *l)
-{
-	return (struct incident){
-		.id = str_of(l->id),
-		.rule = l->rule->name,
-		.severity = l->severity,
-		.state = l->state,
-		.group = str_skip(buf_str(&l->key), l->group_at),
-		.host = buf_str(&l->host),
-		.provider = buf_str(&l->provider),
-		.code_id = buf_str(&l->code_id),
-		.category = buf_str(&l->category),
-		.opened_us = l->opened_us,
-		.last_seen_us = l->last_seen_us,
-		.resolved_us = l->resolved_us,
-		.told_us = l->told_us,
-		.count = l->count,
-		.streak = l->streak,
-		.summary = buf_str(&l->summary),
-		.advice = buf_str(&l->advice),
-		.url = buf_str(&l->url),
-		.affected = buf_str(&l->affected),
-		.seen = buf_str(&l->seen),
-		.samples = buf_str(&l->samples),
-	};
-}
-
 static int
 flush_one(struct live *l, const struct engine_sink *sink)
 {
-	struct incident incident = view(l);
+	struct incident incident = live_view(l);
 	int r = 0;
 
 	if (!l->dirty && l->nnotices == 0)
@@ -602,7 +402,7 @@ flush_one(struct live *l, const struct engine_sink *sink)
 static int
 flush_over(struct live *l, const struct engine_sink *sink)
 {
-	struct incident incident = view(l);
+	struct incident incident = live_view(l);
 
 	if (l->state == INCIDENT_PENDING)
 		return l->saved ? sink->forget(sink->ctx, &incident) : 0;
@@ -655,56 +455,16 @@ rule_by_name(const struct engine *e, struct str name)
 	return NULL;
 }
 
-/* Where the last of the samples begins, if there are as many as we keep. */
-static void
-restore_samples(struct live *l, struct str samples)
-{
-	replace(&l->samples, samples);
-	for (struct str left = samples; left.n > 0; l->nsamples++) {
-		l->last_sample_at = samples.n - left.n;
-		(void)str_cut(&left, '\n');
-	}
-	if (l->last_sample_at > 0)
-		l->last_sample_at--; /* with the newline before it */
-}
-
 int
 engine_restore(struct engine *e, const struct incident *in)
 {
 	const struct alert_rule *rule = rule_by_name(e, in->rule);
-	struct live *l = rule == NULL ? NULL : calloc(1, sizeof *l);
+	struct live *l = rule == NULL ? NULL : live_of(rule, in);
 
 	if (rule == NULL)
 		return -ENOENT; /* the rule is gone, nothing can feed it */
 	if (l == NULL)
 		return -ENOMEM;
-	l->rule = rule;
-	replace(&l->key, rule->trouble);
-	buf_add_char(&l->key, '\x1f');
-	buf_add(&l->key, in->group);
-	l->group_at = rule->trouble.n + 1;
-	(void)snprintf(l->id, sizeof l->id, "%.*s", STR_ARG(in->id));
-	replace(&l->host, in->host);
-	replace(&l->provider, in->provider);
-	replace(&l->code_id, in->code_id);
-	replace(&l->category, in->category);
-	replace(&l->summary, in->summary);
-	replace(&l->advice, in->advice);
-	replace(&l->url, in->url);
-	replace(&l->affected, in->affected);
-	for (struct str left = in->affected; left.n > 0; l->naffected++)
-		(void)str_cut(&left, '\n');
-	replace(&l->seen, in->seen);
-	restore_samples(l, in->samples);
-	l->state = in->state;
-	l->severity = in->severity;
-	l->opened_us = in->opened_us;
-	l->last_seen_us = in->last_seen_us;
-	l->resolved_us = in->resolved_us;
-	l->told_us = in->told_us;
-	l->count = in->count;
-	l->streak = in->streak;
-	l->saved = true;
 	link_live(e, l);
 	set_due(e, l);
 	return 0;

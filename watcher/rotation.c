@@ -131,7 +131,8 @@ rotation_find(const char *path, const struct mark *mark, struct rotation_file *o
 	return r < 0 ? r : at != NOWHERE;
 }
 
-/* Is it a copy, maybe unfinished, of what the current file still holds? */
+/* Is it a copy, maybe hardly begun, of what the current file still holds? An empty
+ * file may become one, and has nothing to read now. */
 static bool
 is_copy_of_current(const struct siblings *list, const struct sibling *s)
 {
@@ -146,7 +147,7 @@ is_copy_of_current(const struct siblings *list, const struct sibling *s)
 
 	close(f.fd);
 	if (r < 0 || beginning.head_n == 0)
-		return false;
+		return r == 0;
 	r = open_if_fits(list, current, &beginning, CHECK_BEGINNING, &f, NULL);
 	if (r == 1)
 		close(f.fd);
@@ -217,7 +218,8 @@ rotation_newest(const char *path, struct mark *mark_out, struct err *err)
 		const struct sibling *s = &list.items[i];
 		struct rotation_file f;
 
-		if (s->kind != SIBLING_NUMBER && s->kind != SIBLING_DATE)
+		if ((s->kind != SIBLING_NUMBER && s->kind != SIBLING_DATE) ||
+		    is_copy_of_current(&list, s))
 			continue;
 		*mark_out = (struct mark){ .dev = s->dev, .ino = s->ino };
 		/* Not ours to read: the inode alone has to do. */

@@ -1,0 +1,244 @@
+#include "rules/live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "parsers/catalogue.h"
+#include "rules/template.h"
+
+void
+live_free(struct live *l)
+{
+	struct buf *bufs[] = { &l->key, &l->host, &l->provider, &l->code_id, &l->category,
+		&l->summary, &l->advice, &l->url, &l->affected, &l->seen, &l->samples };
+
+	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
+		buf_done(bufs[i]);
+	free(l);
+}
+
+static void
+replace(struct buf *b, struct str text)
+{
+	buf_clear(b);
+	buf_add(b, text);
+}
+
+struct live *
+live_new(const struct alert_rule *rule, struct str key, const struct event *ev)
+{
+	struct live *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return NULL;
+	l->rule = rule;
+	replace(&l->key, key);
+	l->group_at = rule->trouble.n + 1;
+	replace(&l->host, event_text(ev, EVF_host));
+	l->state = INCIDENT_PENDING;
+	l->opened_us = l->last_seen_us = ev->time_us;
+	return l;
+}
+
+/* The id depends on what is seen only, so a second run over the same lines gives it again. */
+void
+live_make_id(struct live *l)
+{
+	uint64_t h = (l->hash ^ (uint64_t)l->opened_us) * UINT64_C(0x9e3779b97f4a7c15);
+
+	h ^= h >> 31;
+	(void)snprintf(l->id, sizeof l->id, "%012llx",
+	    (unsigned long long)(h & UINT64_C(0xffffffffffff)));
+}
+
+void
+live_add_notice(struct live *l, enum notice notice, int64_t at_us)
+{
+	if (l->nnotices < sizeof l->notices / sizeof *l->notices) {
+		l->notices[l->nnotices].notice = notice;
+		l->notices[l->nnotices++].at_us = at_us;
+	}
+	l->told_us = at_us;
+}
+
+/* One line of a text whose lines are separated by newlines. */
+static bool
+has_line(struct str lines, struct str wanted)
+{
+	while (lines.n > 0)
+		if (str_eq(str_cut(&lines, '\n'), wanted))
+			return true;
+	return false;
+}
+
+static struct str
+relay_of(const struct event *ev)
+{
+	struct str name = event_text(ev, EVF_relay_name);
+
+	return str_head(name.n > 0 ? name : event_text(ev, EVF_relay_ip), MAX_KEY_VALUE);
+}
+
+static void
+add_line(struct buf *lines, struct str line)
+{
+	if (lines->n > 0)
+		buf_add_char(lines, '\n');
+	size_t at = lines->n;
+
+	buf_add(lines, line);
+	for (size_t i = at; i < lines->n; i++)
+		if (lines->p[i] == '\n' || lines->p[i] == '\0')
+			lines->p[i] = ' '; /* the line is evidence, not a separator */
+}
+
+void
+live_add_evidence(struct live *l, const struct event *ev, struct str line)
+{
+	struct str relay = relay_of(ev);
+
+	if (relay.n > 0 && l->naffected < ENGINE_MAX_AFFECTED &&
+	    !has_line(buf_str(&l->affected), relay)) {
+		add_line(&l->affected, relay);
+		l->naffected++;
+	}
+	if (line.n == 0)
+		return;
+	if (l->nsamples == ENGINE_MAX_SAMPLES)
+		l->samples.n = l->last_sample_at;
+	else
+		l->nsamples++;
+	l->last_sample_at = l->samples.n;
+	add_line(&l->samples, str_head(line, ENGINE_SAMPLE_BYTES));
+}
+
+bool
+live_is_affected(const struct live *l, const struct event *ev)
+{
+	return has_line(buf_str(&l->affected), relay_of(ev));
+}
+
+/* What the incident is called, after the rule and event that know it best. */
+void
+live_describe(struct live *l, const struct catalogue *catalogue,
+    const struct alert_rule *rule, const struct event *ev)
+{
+	const struct catalogue_code *code =
+	    catalogue == NULL ? NULL
+			      : catalogue_code(catalogue, event_text(ev, EVF_code_id));
+
+	l->rule = rule;
+	l->severity = rule->severity;
+	replace(&l->provider, event_text(ev, EVF_provider));
+	replace(&l->code_id, event_text(ev, EVF_code_id));
+	replace(&l->category, event_text(ev, EVF_category));
+	buf_clear(&l->summary);
+	template_fill(rule->summary, ev, catalogue, &l->summary);
+	buf_clear(&l->advice);
+	template_fill(rule->advice, ev, catalogue, &l->advice);
+	replace(&l->url, code == NULL ? STR("") : code->url);
+}
+
+void
+live_forget_streak(struct live *l)
+{
+	l->dirty |= l->streak > 0;
+	l->streak = 0;
+	buf_clear(&l->seen);
+}
+
+/* One more in a row, unless the rule counts distinct values and has seen this one. */
+void
+live_add_to_streak(struct live *l, const struct alert_rule *rule, const struct event *ev)
+{
+	struct str value = rule->distinct == EVF_COUNT ? (struct str){ NULL, 0 }
+						       : event_text(ev, rule->distinct);
+
+	value = str_head(value, MAX_SEEN_BYTES);
+	if (value.n == 0) {
+		l->streak += event_weight(ev);
+		return;
+	}
+	if (l->streak >= ENGINE_MAX_SEEN || has_line(buf_str(&l->seen), value))
+		return;
+	add_line(&l->seen, value);
+	l->streak++;
+}
+
+struct incident
+live_view(const struct live *l)
+{
+	return (struct incident){
+		.id = str_of(l->id),
+		.rule = l->rule->name,
+		.severity = l->severity,
+		.state = l->state,
+		.group = str_skip(buf_str(&l->key), l->group_at),
+		.host = buf_str(&l->host),
+		.provider = buf_str(&l->provider),
+		.code_id = buf_str(&l->code_id),
+		.category = buf_str(&l->category),
+		.opened_us = l->opened_us,
+		.last_seen_us = l->last_seen_us,
+		.resolved_us = l->resolved_us,
+		.told_us = l->told_us,
+		.count = l->count,
+		.streak = l->streak,
+		.summary = buf_str(&l->summary),
+		.advice = buf_str(&l->advice),
+		.url = buf_str(&l->url),
+		.affected = buf_str(&l->affected),
+		.seen = buf_str(&l->seen),
+		.samples = buf_str(&l->samples),
+	};
+}
+
+/* Where the last of the samples begins, if there are as many as we keep. */
+static void
+restore_samples(struct live *l, struct str samples)
+{
+	replace(&l->samples, samples);
+	for (struct str left = samples; left.n > 0; l->nsamples++) {
+		l->last_sample_at = samples.n - left.n;
+		(void)str_cut(&left, '\n');
+	}
+	if (l->last_sample_at > 0)
+		l->last_sample_at--; /* with the newline before it */
+}
+
+struct live *
+live_of(const struct alert_rule *rule, const struct incident *in)
+{
+	struct live *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return NULL;
+	l->rule = rule;
+	replace(&l->key, rule->trouble);
+	buf_add_char(&l->key, '\x1f');
+	buf_add(&l->key, in->group);
+	l->group_at = rule->trouble.n + 1;
+	(void)snprintf(l->id, sizeof l->id, "%.*s", STR_ARG(in->id));
+	replace(&l->host, in->host);
+	replace(&l->provider, in->provider);
+	replace(&l->code_id, in->code_id);
+	replace(&l->category, in->category);
+	replace(&l->summary, in->summary);
+	replace(&l->advice, in->advice);
+	replace(&l->url, in->url);
+	replace(&l->affected, in->affected);
+	for (struct str left = in->affected; left.n > 0; l->naffected++)
+		(void)str_cut(&left, '\n');
+	replace(&l->seen, in->seen);
+	restore_samples(l, in->samples);
+	l->state = in->state;
+	l->severity = in->severity;
+	l->opened_us = in->opened_us;
+	l->last_seen_us = in->last_seen_us;
+	l->resolved_us = in->resolved_us;
+	l->told_us = in->told_us;
+	l->count = in->count;
+	l->streak = in->streak;
+	l->saved = true;
+	return l;
+}
