@@ -53,6 +53,12 @@ have_journal_remote() {
 	[ -x /lib/systemd/systemd-journal-remote ] || [ -x /usr/lib/systemd/systemd-journal-remote ]
 }
 
+# Without them no relay's certificate can be checked.
+have_authorities() {
+	[ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] ||
+		[ -s /etc/ssl/cert.pem ]
+}
+
 find_missing() {
 	missing=
 	need() { missing="$missing $1"; }
@@ -63,6 +69,7 @@ find_missing() {
 	for lib in libsystemd libpcre2-8 libcurl sqlite3 yaml-0.1 libarchive; do
 		have_lib "$lib" || need "$lib"
 	done
+	have_authorities || need ca-certificates
 	[ "$what" = test ] || return 0
 	have_sanitizer || need sanitizer
 	have_lib cmocka || need cmocka
