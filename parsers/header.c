@@ -304,6 +304,8 @@ skip_level_word(struct str s)
 		STR_INIT("ERROR "), STR_INIT("CRITICAL "), STR_INIT("DEBUG "),
 		STR_INIT("NOTICE "), STR_INIT("mail.") };
 
+	if (s.n < 6 || (s.p[1] != 'a' && (s.p[1] < 'A' || s.p[1] > 'Z')))
+		return s; /* as nearly always */
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		if (!str_starts(s, words[i]))
 			continue;
