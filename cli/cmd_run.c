@@ -16,7 +16,8 @@ enum { MAX_NAMED = 32 };
 #define STALE_US (3 * 86400 * (int64_t)US_PER_S)
 
 struct run_options {
-	struct config_source named[MAX_NAMED]; /* --file, --journal; paths are argv's */
+	struct config_source
+	    named[MAX_NAMED]; /* --file, --journal; owned after make_absolute() */
 	size_t nnamed;
 	const char *config, *rules, *state;
 	bool once, from_end;
@@ -125,6 +126,32 @@ parse_options(struct run_options *o, int argc, char **argv)
 		return app_usage(&cmd_run, "takes no '%s'; did you mean --file %s?",
 		    argv[optind], argv[optind]);
 	return EXIT_FINE;
+}
+
+/* The sources' names are kept in the store: a relative path would not outlive a restart.
+ * From here on the paths are our own. */
+static int
+make_absolute(struct run_options *o)
+{
+	AUTO(auto_free) char *cwd = getcwd(NULL, 0);
+	int r = cwd == NULL ? app_fail(EXIT_FAILED, "current folder: %s", strerror(errno))
+			    : EXIT_FINE;
+
+	for (size_t i = 0; i < o->nnamed; i++) {
+		const char *path = o->named[i].path;
+
+		o->named[i].path = NULL;
+		if (path == NULL || r != EXIT_FINE)
+			continue;
+		bool whole = path[0] == '/';
+
+		if (asprintf(&o->named[i].path, "%s%s%s", whole ? "" : cwd,
+			whole ? "" : "/", path) < 0) {
+			o->named[i].path = NULL;
+			r = app_fail(EXIT_FAILED, "out of memory");
+		}
+	}
+	return r;
 }
 
 static int

@@ -1,10 +1,9 @@
 /* Reading rule files, for parsers/ruleset.h. */
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/folder.h"
 #include "parsers/rule.h"
 
 static const char *const file_keys[] = { "mta", "versions", "skip", "claims", "services",
@@ -391,63 +390,6 @@ rule_file_done(struct rule_file *file)
 	ydoc_free(file->yaml);
 }
 
-/* --- folders --- */
-
-static int
-is_rule_name(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.' && str_ends(str_of(entry->d_name), STR(".yaml"));
-}
-
-/* A file of a later folder takes the place of the same name. */
-static int
-add_path(struct ruleset *set, const char *dir, const char *name)
-{
-	char *path = NULL;
-
-	if (asprintf(&path, "%s/%s", dir, name) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < set->nfiles; i++)
-		if (str_ends(str_of(set->files[i].path), str_of(name)) &&
-		    set->files[i].path[strlen(set->files[i].path) - strlen(name) - 1] ==
-			'/') {
-			free(set->files[i].path);
-			set->files[i].path = path;
-			return 0;
-		}
-	struct rule_file *more = realloc(set->files, (set->nfiles + 1) * sizeof *more);
-
-	if (more == NULL) {
-		free(path);
-		return -ENOMEM;
-	}
-	set->files = more;
-	set->files[set->nfiles++] = (struct rule_file){ .path = path };
-	return 0;
-}
-
-static int
-list_dir(struct ruleset *set, const char *base, struct diags *diags)
-{
-	AUTO(auto_free) char *dir = NULL;
-	struct dirent **names = NULL;
-	int r = 0;
-
-	if (asprintf(&dir, "%s/parsers", base) < 0)
-		return -ENOMEM;
-	int n = scandir(dir, &names, is_rule_name, alphasort);
-
-	if (n < 0)
-		return errno == ENOENT ? 0 : diag_errno(diags, dir, "read folder");
-	for (int i = 0; i < n; i++) {
-		if (r == 0)
-			r = add_path(set, dir, names[i]->d_name);
-		free(names[i]);
-	}
-	free(names);
-	return r;
-}
-
 static uint32_t
 most_groups(const struct ruleset *set)
 {
@@ -475,19 +417,37 @@ most_groups(const struct ruleset *set)
 	return most;
 }
 
+/* The files of all folders, in set->files, not yet read. */
+static int
+list_files(struct ruleset *set, const char *const *dirs, size_t ndirs, struct diags *diags)
+{
+	struct folder_list list;
+	int r = folder_list_yaml(dirs, ndirs, "parsers", &list, diags);
+
+	if (r < 0)
+		return r;
+	set->files = calloc(list.n + 1, sizeof *set->files);
+	for (size_t i = 0; set->files != NULL && i < list.n; i++) {
+		set->files[set->nfiles++].path = list.paths[i];
+		list.paths[i] = NULL; /* handed over */
+	}
+	folder_done(&list);
+	if (set->files == NULL)
+		return -ENOMEM;
+	if (set->nfiles > 0)
+		return 0;
+	diag_add(diags, (struct pos){ ndirs > 0 ? dirs[ndirs - 1] : "rules", 0, 0 },
+	    "no parser rules: expected parsers/*.yaml in this folder");
+	return -ENOENT;
+}
+
 static int
 load_all(struct ruleset *set, const char *const *dirs, size_t ndirs, struct diags *diags)
 {
-	int r = 0;
+	int r = list_files(set, dirs, ndirs, diags);
 
-	for (size_t i = 0; i < ndirs; i++)
-		if ((r = list_dir(set, dirs[i], diags)) < 0)
-			return r;
-	if (set->nfiles == 0) {
-		diag_add(diags, (struct pos){ ndirs > 0 ? dirs[ndirs - 1] : "rules", 0, 0 },
-		    "no parser rules: expected parsers/*.yaml in this folder");
-		return -ENOENT;
-	}
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < set->nfiles; i++) {
 		int one = rule_file_load(set->files[i].path, &set->files[i], diags);
 

@@ -1,7 +1,5 @@
 /* Reading alert rules, for rules/alert.h. */
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,79 +239,21 @@ read_file(struct alert_rules *set, const struct ynode *root, struct diags *diags
 }
 
 static int
-is_rule_name(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.' && str_ends(str_of(entry->d_name), STR(".yaml"));
-}
-
-static const char *
-base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? path : slash + 1;
-}
-
-static int
-add_path(struct alert_rules *set, const char *dir, const char *name)
-{
-	char *path = NULL;
-
-	if (asprintf(&path, "%s/%s", dir, name) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < set->nfiles; i++)
-		if (strcmp(base_name(set->files[i].path), name) == 0) {
-			free(set->files[i].path);
-			set->files[i].path = path;
-			return 0;
-		}
-	struct alert_file *more = realloc(set->files, (set->nfiles + 1) * sizeof *more);
-
-	if (more == NULL) {
-		free(path);
-		return -ENOMEM;
-	}
-	set->files = more;
-	set->files[set->nfiles++] = (struct alert_file){ .path = path };
-	return 0;
-}
-
-static int
-list_dir(struct alert_rules *set, const char *base, struct diags *diags)
-{
-	AUTO(auto_free) char *dir = NULL;
-	struct dirent **names = NULL;
-	int r = 0;
-
-	if (asprintf(&dir, "%s/alerts", base) < 0)
-		return -ENOMEM;
-	int n = scandir(dir, &names, is_rule_name, alphasort);
-
-	if (n < 0)
-		return errno == ENOENT ? 0 : diag_errno(diags, dir, "read folder");
-	for (int i = 0; i < n; i++) {
-		if (r == 0)
-			r = add_path(set, dir, names[i]->d_name);
-		free(names[i]);
-	}
-	free(names);
-	return r;
-}
-
-static int
 load_all(struct alert_rules *set, const char *const *dirs, size_t ndirs,
     struct diags *diags)
 {
-	int r = 0;
+	int r = folder_list_yaml(dirs, ndirs, "alerts", &set->list, diags);
 
-	for (size_t i = 0; i < ndirs; i++)
-		if ((r = list_dir(set, dirs[i], diags)) < 0)
-			return r;
-	for (size_t i = 0; i < set->nfiles; i++) {
-		int one = ydoc_load(set->files[i].path, &set->files[i].yaml, diags);
+	if (r < 0)
+		return r;
+	set->files = calloc(set->list.n + 1, sizeof(struct yaml *));
+	if (set->files == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->list.n; i++) {
+		int one = ydoc_load(set->list.paths[i], &set->files[i], diags);
 
 		if (one == 0)
-			one = read_file(set, ydoc_root(set->files[i].yaml), diags);
+			one = read_file(set, ydoc_root(set->files[i]), diags);
 		if (one == -ENOMEM)
 			return one;
 		r = one < 0 ? one : r;
@@ -346,10 +286,9 @@ alert_rules_free(struct alert_rules *set)
 		conditions_done(&set->rules[i].healthy);
 		conditions_done(&set->rules[i].among);
 	}
-	for (size_t i = 0; i < set->nfiles; i++) {
-		ydoc_free(set->files[i].yaml);
-		free(set->files[i].path);
-	}
+	for (size_t i = 0; set->files != NULL && i < set->list.n; i++)
+		ydoc_free(set->files[i]);
+	folder_done(&set->list);
 	free(set->rules);
 	free(set->files);
 	free(set);

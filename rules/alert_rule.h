@@ -10,6 +10,7 @@
 #include <pcre2.h>
 
 #include "core/event.h"
+#include "core/folder.h"
 #include "core/yaml.h"
 #include "rules/alert.h"
 #include "rules/incident.h"
@@ -67,14 +68,9 @@ struct alert_rule {
 	const struct ynode *node, *examples;
 };
 
-struct alert_file {
-	struct yaml *yaml;
-	char *path;
-};
-
 struct alert_rules {
-	struct alert_file *files;
-	size_t nfiles;
+	struct folder_list list;
+	struct yaml **files; /* as many as the list has */
 	struct alert_rule *rules;
 	size_t nrules;
 	size_t ntroubles;
