@@ -169,12 +169,11 @@ run(int argc, char **argv)
 	diags_done(&diags);
 	if (r < 0)
 		return EXIT_CONFIG;
-	for (size_t i = 0; i < o.nnamed;
-	     i++) /* a relative path would not outlive a restart */
-		if (o.named[i].path != NULL && o.named[i].path[0] != '/' &&
-		    access(o.named[i].path, F_OK) == 0)
-			o.named[i].path = realpath(o.named[i].path, NULL);
-	r = run_with(&o, &config);
+	r = make_absolute(&o);
+	if (r == EXIT_FINE)
+		r = run_with(&o, &config);
+	for (size_t i = 0; i < o.nnamed; i++)
+		free(o.named[i].path);
 	config_done(&config);
 	return r;
 }

@@ -179,7 +179,7 @@ tell(void *ctx, const struct incident *incident, enum notice notice, int64_t at_
 		p->totals.incidents_opened++;
 	if (at_us < p->now_us - TELL_WITHIN_US)
 		return 0;
-	if (notice == NOTICE_OPENED && incident->resolved_us == 0) {
+	if (notice == NOTICE_OPENED) {
 		/* A relapse before the resolution was told: nobody needs to hear of either. */
 		int r =
 		    store_outbox_withdraw(p->store, incident->id, NOTICE_RESOLVED, p->err);
