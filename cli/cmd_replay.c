@@ -275,7 +275,7 @@ run(int argc, char **argv)
 	int c;
 
 	replay.sink = (struct engine_sink){ save_nothing, save_nothing, tell_nobody,
-		print_incident, &replay };
+		print_incident, NULL, &replay };
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'j': replay.json = true; break;

@@ -6,9 +6,8 @@
 
 #include "core/clock.h"
 #include "parsers/parser.h"
+#include "rules/context.h"
 #include "rules/engine.h"
-
-enum { RECENT_ATTEMPTS = 20000 };
 
 #define HOUR_US (3600 * (int64_t)US_PER_S)
 #define TELL_WITHIN_US (24 * HOUR_US) /* older troubles are shown, not told */
@@ -40,11 +39,9 @@ restore_incident(void *ctx, const struct incident *incident)
 }
 
 static int
-restore_attempt(void *ctx, const struct event *ev)
+restore_slot(void *ctx, const struct context_slot *slot)
 {
-	struct event copy = *ev;
-
-	engine_learn(ctx, &copy);
+	engine_remember(ctx, slot);
 	return 0;
 }
 
@@ -60,8 +57,7 @@ load_engine(struct pipeline *p, const struct rulebook *book, struct err *err)
 	}
 	if (store_each_incident(p->store, INCIDENTS_ALIVE, app_now_us() - ALIVE_US,
 		restore_incident, e, err) < 0 ||
-	    store_each_recent_attempt(p->store, RECENT_ATTEMPTS, restore_attempt, e, err) <
-		0) {
+	    store_each_slot(p->store, restore_slot, e, err) < 0) {
 		engine_free(e);
 		return NULL;
 	}
@@ -162,6 +158,14 @@ save(void *ctx, const struct incident *incident)
 }
 
 static int
+remember(void *ctx, const struct context_slot *slot)
+{
+	struct pipeline *p = ctx;
+
+	return store_save_slot(p->store, slot, p->err);
+}
+
+static int
 forget(void *ctx, const struct incident *incident)
 {
 	struct pipeline *p = ctx;
@@ -204,7 +208,7 @@ tell(void *ctx, const struct incident *incident, enum notice notice, int64_t at_
 static int
 flush_engine(struct pipeline *p)
 {
-	const struct engine_sink sink = { save, forget, tell, NULL, p };
+	const struct engine_sink sink = { save, forget, tell, NULL, remember, p };
 
 	return engine_flush(p->engine, &sink);
 }

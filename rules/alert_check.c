@@ -130,7 +130,7 @@ run_example(struct check *c, const struct alert_rules *rules, const struct rules
 	}
 	struct parser *parser = parser_new(parsers, catalogue, EXAMPLE_REFERENCE_US);
 	const struct engine_sink sink = { save_nothing, save_nothing, tell_nobody,
-		on_incident, c };
+		on_incident, NULL, c };
 
 	c->engine = engine_new(rules, catalogue);
 	c->wanted = wanted->type == YNODE_LIST ? wanted : &none;

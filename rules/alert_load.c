@@ -145,6 +145,7 @@ static bool
 read_rule(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
 {
 	const struct ynode *when = ynode_get(node, "when");
+	bool good = ynode_check_keys(node, rule_keys, diags);
 
 	rule->node = node;
 	rule->name = ynode_text(node, "name", STR(""), diags);
@@ -152,8 +153,6 @@ read_rule(const struct ynode *node, struct alert_rule *rule, struct diags *diags
 		diag_add(diags, node->at, "a rule needs a `name` and a `when`");
 		return false;
 	}
-	bool good = ynode_check_keys(node, rule_keys, diags);
-
 	rule->trouble = ynode_text(node, "trouble", rule->name, diags);
 	rule->in_a_row = ynode_int(node, "in_a_row", 1, 1, ENGINE_MAX_SEEN, diags);
 	rule->reopen_us = ynode_span_us(node, "reopen", DEFAULT_REOPEN_US, diags);

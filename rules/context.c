@@ -10,17 +10,30 @@ struct entry {
 	uint64_t key;  /* 0: free */
 	uint32_t used; /* when, for least recently used */
 	uint16_t name; /* of the provider, 0: none */
+	bool dirty;    /* changed since the last flush */
+};
+
+/* The last connection of one of our hosts that failed. */
+struct failure {
+	uint64_t host;
+	int64_t at_us;
+	uint16_t name;
+	bool dirty;
+};
+
+enum {
+	FIRST_MESSAGE = CONTEXT_DOMAINS, /* slot numbers */
+	FIRST_FAILURE = FIRST_MESSAGE + CONTEXT_MESSAGES,
+	SLOTS = FIRST_FAILURE + CONTEXT_HOSTS,
 };
 
 struct context {
 	struct entry domains[CONTEXT_DOMAINS];
 	struct entry messages[CONTEXT_MESSAGES]; /* and OpenSMTPD's sessions */
-	struct {
-		uint64_t host;
-		int64_t at_us;
-		uint16_t name;
-	} failed[CONTEXT_HOSTS]; /* the last connection that failed, by our host */
-	char *names[MAX_NAMES];  /* owned; [0] is not used */
+	struct failure failed[CONTEXT_HOSTS];    /* by host */
+	uint32_t dirty[SLOTS];                   /* numbers of the slots that changed */
+	size_t ndirty;
+	char *names[MAX_NAMES]; /* owned; [0] is not used */
 	size_t nnames;
 	uint32_t clock;
 	uint64_t evicted;
@@ -79,6 +92,16 @@ find(struct context *c, struct entry *table, size_t size, uint64_t key)
 	return NULL;
 }
 
+/* A slot of the table that begins at number `first` has changed. */
+static void
+mark(struct context *c, size_t first, size_t index, bool *dirty)
+{
+	if (*dirty)
+		return;
+	*dirty = true;
+	c->dirty[c->ndirty++] = (uint32_t)(first + index);
+}
+
 static void
 put(struct context *c, struct entry *table, size_t size, uint64_t key, struct str provider)
 {
@@ -95,7 +118,14 @@ put(struct context *c, struct entry *table, size_t size, uint64_t key, struct st
 				victim = &set[i];
 		c->evicted++;
 	}
-	*victim = (struct entry){ key, ++c->clock, name_index(c, provider) };
+	uint16_t name = name_index(c, provider);
+
+	if (victim->key != key || victim->name != name)
+		mark(c, table == c->domains ? 0 : FIRST_MESSAGE, (size_t)(victim - table),
+		    &victim->dirty);
+	victim->key = key;
+	victim->name = name;
+	victim->used = ++c->clock;
 }
 
 static uint64_t
@@ -150,9 +180,12 @@ learn_connection(struct context *c, const struct event *ev)
 		return;
 	}
 	session = find(c, c->messages, CONTEXT_MESSAGES, session_key(ev));
-	c->failed[host % CONTEXT_HOSTS].host = host;
-	c->failed[host % CONTEXT_HOSTS].at_us = ev->time_us;
-	c->failed[host % CONTEXT_HOSTS].name = session == NULL ? 0 : session->name;
+	struct failure *failure = &c->failed[host % CONTEXT_HOSTS];
+
+	failure->host = host;
+	failure->at_us = ev->time_us;
+	failure->name = session == NULL ? 0 : session->name;
+	mark(c, FIRST_FAILURE, host % CONTEXT_HOSTS, &failure->dirty);
 }
 
 static void
@@ -213,4 +246,68 @@ context_apply(struct context *c, struct event *ev)
 		put(c, c->messages, CONTEXT_MESSAGES,
 		    message_key(ev, event_text(ev, EVF_recipient)), provider);
 	}
+}
+
+static void
+describe_slot(struct context *c, uint32_t number, struct context_slot *out)
+{
+	uint16_t name;
+
+	out->number = number;
+	if (number >= FIRST_FAILURE) {
+		struct failure *f = &c->failed[number - FIRST_FAILURE];
+
+		f->dirty = false;
+		out->key = f->host;
+		out->at = f->at_us;
+		name = f->name;
+	} else {
+		struct entry *e = number >= FIRST_MESSAGE
+				      ? &c->messages[number - FIRST_MESSAGE]
+				      : &c->domains[number];
+
+		e->dirty = false;
+		out->key = e->key;
+		out->at = e->used;
+		name = e->name;
+	}
+	out->provider = name == 0 ? STR("") : str_of(c->names[name]);
+}
+
+int
+context_flush(struct context *c, int (*fn)(void *ctx, const struct context_slot *slot),
+    void *ctx)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < c->ndirty; i++) {
+		struct context_slot slot;
+
+		describe_slot(c, c->dirty[i], &slot);
+		if (r >= 0 && fn != NULL)
+			r = fn(ctx, &slot);
+	}
+	c->ndirty = 0;
+	return r < 0 ? r : 0;
+}
+
+void
+context_restore(struct context *c, const struct context_slot *slot)
+{
+	uint16_t name = name_index(c, slot->provider);
+
+	if (slot->number < 0 || slot->number >= SLOTS)
+		return; /* written with larger tables */
+	if (slot->number >= FIRST_FAILURE) {
+		c->failed[slot->number - FIRST_FAILURE] =
+		    (struct failure){ slot->key, slot->at, name, false };
+		return;
+	}
+	struct entry *e = slot->number >= FIRST_MESSAGE
+			      ? &c->messages[slot->number - FIRST_MESSAGE]
+			      : &c->domains[slot->number];
+
+	*e = (struct entry){ slot->key, (uint32_t)slot->at, name, false };
+	if (e->used > c->clock)
+		c->clock = e->used;
 }

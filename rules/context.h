@@ -5,6 +5,8 @@
  *            provider, an expiry names neither relay nor often recipient: the domain's
  *            and the message's earlier attempts do.
  * Ownership  Provider ids are copied; those set in events live as long as the context.
+ * Memory     What it learns is the store's to keep: context_flush() hands over the slots
+ *            that changed, context_restore() takes them back after a restart.
  * Limits     Fixed tables of CONTEXT_DOMAINS and CONTEXT_MESSAGES entries, least
  *            recently used go first and are counted; keys are 64-bit hashes, so
  *            strangers' names take no memory.
@@ -38,6 +40,19 @@ context_wants(const struct event *ev)
 	       ((kind == KIND_CONNECTION || kind == KIND_WARNING) &&
 		   event_num(ev, EVF_direction) == DIRECTION_OUTBOUND);
 }
+
+/* A place in the tables and what stands there; number and key mean nothing outside. */
+struct context_slot {
+	int64_t number;
+	uint64_t key;
+	int64_t at;          /* when it was used, or an event time; orders slots, no more */
+	struct str provider; /* id, empty: known to belong to none */
+};
+
+/* Calls fn for each slot that changed since the last flush; a negative errno ends it. */
+int context_flush(struct context *context,
+    int (*fn)(void *ctx, const struct context_slot *slot), void *ctx);
+void context_restore(struct context *context, const struct context_slot *slot);
 
 /* Learns from the event, and sets `provider` where it was missing and is known. */
 void context_apply(struct context *context, struct event *ev);

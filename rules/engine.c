@@ -351,9 +351,9 @@ engine_tick(struct engine *e, int64_t now_us)
 }
 
 void
-engine_learn(struct engine *e, struct event *ev)
+engine_remember(struct engine *e, const struct context_slot *slot)
 {
-	context_apply(e->context, ev);
+	context_restore(e->context, slot);
 }
 
 bool
@@ -433,7 +433,7 @@ engine_flush(struct engine *e, const struct engine_sink *sink)
 	}
 	for (struct live *l = e->first; r >= 0 && l != NULL; l = l->next)
 		r = flush_one(l, sink);
-	return r;
+	return r < 0 ? r : context_flush(e->context, sink->remember, sink->ctx);
 }
 
 int

@@ -30,6 +30,7 @@ enum {
 
 struct engine;
 struct catalogue;
+struct context_slot;
 
 /* What to do with what changed; a negative errno ends engine_flush(). */
 struct engine_sink {
@@ -41,6 +42,8 @@ struct engine_sink {
 	    int64_t at_us);
 	/* It is over for good: no sign will open it again. May be NULL. */
 	int (*ended)(void *ctx, const struct incident *incident);
+	/* Something learnt that must outlive a restart. May be NULL. */
+	int (*remember)(void *ctx, const struct context_slot *slot);
 	void *ctx;
 };
 
@@ -58,8 +61,8 @@ int engine_restore(struct engine *engine, const struct incident *incident);
  */
 bool engine_feed(struct engine *engine, struct event *ev, struct str line);
 
-/* The same for an old event that was fed and stored before a restart: context only. */
-void engine_learn(struct engine *engine, struct event *ev);
+/* What the sink was told to remember, before a restart. */
+void engine_remember(struct engine *engine, const struct context_slot *slot);
 
 /* Event time has come to now_us without an event: quiet spans end. */
 void engine_tick(struct engine *engine, int64_t now_us);

@@ -54,7 +54,12 @@ live_make_id(struct live *l)
 void
 live_add_notice(struct live *l, enum notice notice, int64_t at_us)
 {
-	if (l->nnotices < sizeof l->notices / sizeof *l->notices) {
+	bool relapse = notice == NOTICE_OPENED && l->nnotices > 0 &&
+	    l->notices[l->nnotices - 1].notice == NOTICE_RESOLVED;
+
+	if (relapse) /* before anybody was told of the end: nothing to tell */
+		l->nnotices--;
+	else if (l->nnotices < sizeof l->notices / sizeof *l->notices) {
 		l->notices[l->nnotices].notice = notice;
 		l->notices[l->nnotices++].at_us = at_us;
 	}

@@ -44,50 +44,6 @@ walk(struct query *q, const enum event_field *fields, int nfields, store_event_f
 	return r;
 }
 
-/* The oldest row to give: found first, so that nothing is sorted. 0: none at all. */
-static int
-first_recent(struct store *store, int64_t limit, int64_t *first_out, struct err *err)
-{
-	AUTO(auto_query) struct query q = query_once(&store->db,
-	    "SELECT coalesce(min(id), 0) FROM (SELECT id FROM attempt WHERE direction = ?1 "
-	    "AND id > (SELECT max(id) FROM attempt) - ?2 ORDER BY id DESC LIMIT ?3)");
-
-	query_int(&q, DIRECTION_OUTBOUND);
-	query_int(&q, limit > INT64_MAX / 16 ? INT64_MAX : limit * 16);
-	query_int(&q, limit);
-	int r = query_next(&q, "read store", err);
-
-	if (r > 0)
-		*first_out = query_col_int(&q, 0);
-	return r < 0 ? r : 0;
-}
-
-int
-store_each_recent_attempt(struct store *store, int64_t limit, store_event_fn *fn, void *ctx,
-    struct err *err)
-{
-	static const enum event_field fields[] = { EVF_kind, EVF_host, EVF_queue_id,
-		EVF_recipient, EVF_provider, EVF_outcome, EVF_relay_name, EVF_direction };
-	int64_t first = 0;
-
-	if (limit <= 0)
-		return 0;
-	int r = first_recent(store, limit, &first, err);
-
-	if (r < 0 || first == 0)
-		return r;
-	AUTO(auto_query) struct query q = query_once(&store->db,
-	    "SELECT time, ?1, h.text, queue_id, recipient, p.text, nullif(outcome, 0), "
-	    "relay_name, direction FROM attempt LEFT JOIN word h ON h.id = host "
-	    "LEFT JOIN word p ON p.id = provider "
-	    "WHERE attempt.id >= ?2 AND direction = ?3 ORDER BY attempt.id");
-
-	query_int(&q, KIND_ATTEMPT);
-	query_int(&q, first);
-	query_int(&q, DIRECTION_OUTBOUND);
-	return walk(&q, fields, sizeof fields / sizeof *fields, fn, ctx, err);
-}
-
 int
 store_each_of_queue_id(struct store *store, struct str queue_id, int64_t since_us,
     int64_t until_us, store_event_fn *fn, void *ctx, struct err *err)

@@ -20,6 +20,8 @@
  */
 static const char version_1[] =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE slot (number INTEGER PRIMARY KEY, key INTEGER NOT NULL, "
+    "  at INTEGER NOT NULL, provider TEXT NOT NULL);"
     "CREATE TABLE cursor (source TEXT PRIMARY KEY, cursor TEXT NOT NULL, "
     "  at INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"

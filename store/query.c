@@ -15,6 +15,8 @@ static const char *const kept_sql[Q_COUNT] = {
 	[Q_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[Q_META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2) "
 		       "ON CONFLICT (key) DO UPDATE SET value = ?2",
+	[Q_SLOT_SAVE] = "INSERT OR REPLACE INTO slot (number, key, at, provider) "
+			"VALUES (?1, ?2, ?3, ?4)",
 	[Q_LEDGER_ADD] =
 	    "INSERT INTO ledger (source, hour, lines, events, ignored, unparsed, "
 	    "truncated, "

@@ -24,6 +24,7 @@ enum query_id {
 	Q_CURSOR_SET,
 	Q_META_GET,
 	Q_META_SET,
+	Q_SLOT_SAVE,
 	Q_LEDGER_ADD,
 	Q_GAP_ADD,
 	Q_WORD_FIND,

@@ -260,3 +260,36 @@ store_each_gap(struct store *store, int64_t since_us, store_gap_fn *fn, void *ct
 	}
 	return r;
 }
+
+int
+store_save_slot(struct store *store, const struct context_slot *slot, struct err *err)
+{
+	struct query q = query_kept(&store->db, Q_SLOT_SAVE);
+
+	query_int(&q, slot->number);
+	query_int(&q, (int64_t)slot->key);
+	query_int(&q, slot->at);
+	query_text(&q, store_not_null(slot->provider));
+	return store_run(store, &q, err);
+}
+
+int
+store_each_slot(struct store *store, store_slot_fn *fn, void *ctx, struct err *err)
+{
+	AUTO(auto_query) struct query q =
+		query_once(&store->db, "SELECT number, key, at, provider FROM slot");
+	int r;
+
+	while ((r = query_next(&q, "read store", err)) > 0) {
+		struct context_slot slot = {
+			.number = query_col_int(&q, 0),
+			.key = (uint64_t)query_col_int(&q, 1),
+			.at = query_col_int(&q, 2),
+			.provider = query_col_text(&q, 3),
+		};
+
+		if ((r = fn(ctx, &slot)) != 0)
+			return r;
+	}
+	return r;
+}

@@ -20,6 +20,7 @@
 
 #include "core/err.h"
 #include "core/event.h"
+#include "rules/context.h"
 #include "rules/incident.h"
 
 struct store;
@@ -94,15 +95,12 @@ int store_each_incident(struct store *store, enum incident_filter filter, int64_
 int store_find_incident(struct store *store, struct str id, store_incident_fn *fn,
     void *ctx, struct err *err);
 
-/*
- * Recent outbound attempts, oldest first, at most `limit`: what the engine needs to
- * know again after a restart. Looks no further back than 16 * limit attempts of any
- * direction. Only host, queue_id, recipient, provider, outcome, relay_name, direction,
- * kind and time are set.
- */
 typedef int store_event_fn(void *ctx, const struct event *ev);
-int store_each_recent_attempt(struct store *store, int64_t limit, store_event_fn *fn,
-    void *ctx, struct err *err);
+
+/* What the engine has learnt (rules/context.h); replaces the slot of that number. */
+int store_save_slot(struct store *store, const struct context_slot *slot, struct err *err);
+typedef int store_slot_fn(void *ctx, const struct context_slot *slot);
+int store_each_slot(struct store *store, store_slot_fn *fn, void *ctx, struct err *err);
 /*
  * What is known of a queue id, on any host, from since_us to until_us: messages as
  * events of kind accepted, and attempts, in time order. Asks the index once for each

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import weakref
 
 SOURCE = pathlib.Path(os.environ.get("MAILWARDEN_SOURCE",
                                      pathlib.Path(__file__).resolve().parent.parent))
@@ -88,6 +89,7 @@ class Daemon:
 
     def __init__(self, *words):
         self.said_file = tempfile.TemporaryFile()
+        self.said_file_close = weakref.finalize(self, self.said_file.close)
         self.process = subprocess.Popen([PROGRAM, "run", *map(str, words)],
                                         stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL,
@@ -119,6 +121,7 @@ class Daemon:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        return self.process.returncode
 
     def stop(self, seconds=PATIENCE_S):
         """SIGTERM; the exit code."""

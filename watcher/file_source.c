@@ -239,26 +239,48 @@ go_to_next(struct file_source *fs, struct err *err)
 	return take_file(fs, &next, NULL, err);
 }
 
-/* After the first read: is this the file that comes behind prev? */
+/* Does another file come between prev and the current one, which is open? 1: *out
+ * is it, 0: no. */
+static int
+find_skipped(struct file_source *fs, struct rotation_file *out, struct err *err)
+{
+	int r = rotation_next(fs->path, &fs->prev, out, err);
+
+	if (r <= 0)
+		return r;
+	if (out->is_after && !follow_is(fs->file, out->dev, out->ino))
+		return 1;
+	close(out->fd);
+	return 0;
+}
+
+/* After the first read: only if nothing was skipped the lines count. */
 static int
 prove(struct file_source *fs, struct err *err)
 {
-	struct rotation_file next;
-	int r = rotation_next(fs->path, &fs->prev, &next, err);
+	struct rotation_file skipped;
+	int r = find_skipped(fs, &skipped, err);
 
+	if (r != 0)
+		fs->base.batch.n = 0;
+	if (r == 1)
+		return take_file(fs, &skipped, NULL, err);
 	if (r < 0) {
 		follow_rewind(fs->file); /* read and ask again in a moment */
-		fs->base.batch.n = 0;
 		return r;
 	}
-	if (r == 1 && next.is_after && !follow_is(fs->file, next.dev, next.ino)) {
-		fs->base.batch.n = 0;
-		return take_file(fs, &next, NULL, err);
-	}
-	if (r == 1)
-		close(next.fd);
 	fs->unproven = false;
 	return STEP_MORE;
+}
+
+/* Nothing to read yet: but was it filled, copied and truncated unseen? */
+static int
+prove_empty(struct file_source *fs, struct err *err)
+{
+	struct rotation_file skipped;
+	int r = find_skipped(fs, &skipped, err);
+
+	return r == 1 ? take_file(fs, &skipped, NULL, err) : r;
 }
 
 /* All that was read is taken: the mark lies in this file now, even if it has no
@@ -295,7 +317,7 @@ at_end(struct file_source *fs, struct err *err)
 	if (follow_is_packed(fs->file))
 		return finish(fs, err);
 	if (is_current(fs))
-		return STEP_IDLE;
+		return fs->unproven ? prove_empty(fs, err) : STEP_IDLE;
 	int r = file_watch_path(fs->watch, err);
 
 	if (r == 0)

@@ -88,11 +88,12 @@ static inline void
 fuzz_lines_init(void)
 {
 	static const char *const dirs[] = { SOURCE_DIR "/rules.d" };
+	static const char *const catalogues[] = { SOURCE_DIR "/rules.d/catalogue" };
 	struct fuzz_lines *f = &fuzz_lines;
 	struct diags diags = { 0 };
 
 	if (ruleset_load(dirs, 1, &f->rules, &diags) < 0 ||
-	    catalogue_load(dirs, 1, &f->catalogue, &diags) < 0) {
+	    catalogue_load(catalogues, 1, &f->catalogue, &diags) < 0) {
 		diags_print(&diags, stderr);
 		abort();
 	}

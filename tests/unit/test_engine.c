@@ -17,9 +17,10 @@
 
 #include "core/clock.h"
 #include "parsers/parser.h"
+#include "rules/context.h"
 #include "rules/engine.h"
 
-enum { HISTORY = 3000, MAX_STORED = 2000, ROUNDS = 20 };
+enum { HISTORY = 3000, MAX_STORED = 2000, MAX_SLOTS = 4000, ROUNDS = 20 };
 
 #define START_US INT64_C(1795262400000000)
 
@@ -31,6 +32,9 @@ struct memory {
 	} items[MAX_STORED];
 	size_t n;
 	int64_t notices;
+	struct context_slot slots[MAX_SLOTS];
+	char providers[MAX_SLOTS][40];
+	size_t nslots;
 };
 
 struct fixture {
@@ -109,6 +113,24 @@ forget(void *ctx, const struct incident *in)
 }
 
 static int
+remember(void *ctx, const struct context_slot *slot)
+{
+	struct memory *m = ctx;
+
+	size_t i = 0;
+
+	while (i < m->nslots && m->slots[i].number != slot->number)
+		i++;
+	assert_true(i < MAX_SLOTS && slot->provider.n < sizeof m->providers[0]);
+	m->nslots += i == m->nslots;
+	if (slot->provider.n > 0)
+		memcpy(m->providers[i], slot->provider.p, slot->provider.n);
+	m->slots[i] = *slot;
+	m->slots[i].provider.p = m->providers[i];
+	return 0;
+}
+
+static int
 tell(void *ctx, const struct incident *in, enum notice notice, int64_t at_us)
 {
 	struct memory *m = ctx;
@@ -125,6 +147,8 @@ done_memory(struct memory *m)
 {
 	while (m->n > 0)
 		forget_stored(m, m->n - 1);
+	m->nslots = 0;
+	m->notices = 0;
 }
 
 /* One random line: a provider delivers, refuses by a code, throttles, or times out. */
@@ -218,6 +242,8 @@ restart(const struct fixture *fx, struct memory *m)
 		if (m->items[i].in.state != INCIDENT_RESOLVED ||
 		    m->items[i].in.resolved_us > 0)
 			assert_int_equal(engine_restore(e, &m->items[i].in), 0);
+	for (size_t i = 0; i < m->nslots; i++)
+		engine_remember(e, &m->slots[i]);
 	return e;
 }
 
@@ -226,7 +252,7 @@ static size_t
 run_history(const struct fixture *fx, const struct history *h, struct memory *m,
     uint32_t restart_one_in)
 {
-	const struct engine_sink sink = { save, forget, tell, NULL, m };
+	const struct engine_sink sink = { save, forget, tell, NULL, remember, m };
 	struct parser *parser = parser_new(fx->parsers, fx->catalogue, START_US);
 	struct feeding f = { .engine = engine_new(fx->alerts, fx->catalogue) };
 

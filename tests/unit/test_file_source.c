@@ -743,6 +743,9 @@ write_lines(void *ctx)
 		bool last;
 
 		pthread_mutex_lock(&t->lock);
+		/* The very last line comes when nothing can happen to it any more. */
+		while (i == MAX_NUMBER - 1 && !atomic_load(&t->done))
+			pthread_cond_wait(&t->changed, &t->lock);
 		last = t->reopen && i % 100 == 99 && i + 1 < MAX_NUMBER;
 		pthread_mutex_unlock(&t->lock);
 		if (t->way == WAY_COPYTRUNCATE)
@@ -824,10 +827,11 @@ rotate_files(void *ctx)
 		rotate_once(t);
 		pthread_mutex_lock(&t->lock);
 		t->reopen = t->way != WAY_COPYTRUNCATE;
-		while (t->reopen && t->written < MAX_NUMBER)
+		while (t->reopen && t->written < MAX_NUMBER - 1)
 			pthread_cond_wait(&t->changed, &t->lock);
 	}
 	atomic_store(&t->done, true);
+	pthread_cond_broadcast(&t->changed);
 	pthread_mutex_unlock(&t->lock);
 	return NULL;
 }
@@ -845,7 +849,7 @@ run_traffic(struct traffic *t)
 	assert_int_equal(pthread_create(&rotator, NULL, rotate_files, t), 0);
 	time_t deadline = now_s() + DEADLINE_S;
 
-	/* The last line ends the last file, so it comes at last. */
+	/* The last line is in the current file, so it comes at last. */
 	while (atomic_load(&rig->highest) < MAX_NUMBER && now_s() < deadline)
 		assert_true(sd_event_run(rig->loop, 1000000) >= 0);
 	pthread_join(writer, NULL);

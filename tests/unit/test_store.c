@@ -301,13 +301,36 @@ collect(void *ctx, const struct event *ev)
 	return 0;
 }
 
+static int
+collect_slot(void *ctx, const struct context_slot *slot)
+{
+	buf_addf(ctx, "%lld:%llx:%lld:%.*s ", (long long)slot->number,
+	    (unsigned long long)slot->key, (long long)slot->at, STR_ARG(slot->provider));
+	return 0;
+}
+
+static void
+test_slots(void **state)
+{
+	struct box *b = *state;
+	AUTO(buf_done) struct buf out = { 0 };
+	const struct context_slot slots[] = { { 7, UINT64_MAX, 3, STR_INIT("google") },
+		{ 2, 1, 4, STR_INIT("") }, { 7, UINT64_MAX - 1, 5, STR_INIT("yahoo") } };
+
+	begin(b);
+	for (size_t i = 0; i < sizeof slots / sizeof *slots; i++)
+		check(b, store_save_slot(b->store, &slots[i], &b->err));
+	commit(b);
+	check(b, store_each_slot(b->store, collect_slot, &out, &b->err));
+	assert_string_equal(buf_cstr(&out), "2:1:4: 7:fffffffffffffffe:5:yahoo ");
+}
+
 static void
 test_read_back(void **state)
 {
 	struct box *b = *state;
 	AUTO(buf_done) struct buf out = { 0 };
 
-	check(b, store_each_recent_attempt(b->store, 9, collect, &out, &b->err));
 	begin(b);
 	three_parts(b, "4A", T0, false);
 	add(b, T0 + 5,
@@ -320,10 +343,6 @@ test_read_back(void **state)
 	    "outcome=delivered provider=google");
 	commit(b);
 	assert_int_equal(out.n, 0);
-	check(b, store_each_recent_attempt(b->store, 2, collect, &out, &b->err));
-	assert_string_equal(buf_cstr(&out),
-	    "attempt:4B:delivered:- attempt:4A:delivered:google ");
-	buf_clear(&out);
 	check(b, store_each_of_queue_id(b->store, STR("4A"), T0, T0 + DAY_US, collect, &out,
 		     &b->err));
 	assert_string_equal(buf_cstr(&out), "accepted:4A::- attempt:4A:deferred:google "
@@ -475,6 +494,7 @@ main(void)
 		STORE_TEST(test_message_many),
 		cmocka_unit_test(test_queue_key_stays),
 		STORE_TEST(test_read_back),
+		STORE_TEST(test_slots),
 		STORE_TEST(test_totals),
 		STORE_TEST(test_rollups_flush),
 		STORE_TEST(test_ledger),
