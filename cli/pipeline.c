@@ -28,6 +28,7 @@ struct pipeline {
 	const struct line *line;
 	int failed; /* of this batch, negative errno */
 	int64_t now_us;
+	int64_t last_batch_us; /* wall clock when lines came last */
 };
 
 static int
@@ -92,6 +93,7 @@ pipeline_open(const char *state, const struct rulebook *book, struct pipeline **
 
 	if (p == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
+	p->last_batch_us = app_now_us();
 	int r = store_open(state, STORE_WRITE, &p->store, err);
 
 	if (r == 0)
@@ -124,7 +126,10 @@ pipeline_store(struct pipeline *p)
 int64_t
 pipeline_next_due(const struct pipeline *p)
 {
-	return engine_next_due(p->engine);
+	int64_t due_us = engine_next_due(p->engine);
+
+	return due_us == INT64_MAX ? due_us
+				   : p->last_batch_us + (due_us - engine_now(p->engine));
 }
 
 struct pipeline_totals
@@ -315,6 +320,7 @@ pipeline_lines(struct pipeline *p, const char *source, const struct line *lines,
 		return undo(p, r);
 	}
 	p->totals.lines += (int64_t)n;
+	p->last_batch_us = p->now_us;
 	return 0;
 }
 
@@ -342,7 +348,8 @@ pipeline_tick(struct pipeline *p, int64_t now_us, struct err *err)
 
 	if (r < 0)
 		return r;
-	engine_tick(p->engine, now_us);
+	engine_tick(p->engine, engine_now(p->engine) + (now_us - p->last_batch_us));
+	p->last_batch_us = now_us;
 	r = flush_engine(p);
 	if (r == 0)
 		r = store_commit(p->store, err);

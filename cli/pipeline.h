@@ -31,7 +31,12 @@ int pipeline_lines(struct pipeline *p, const char *source, const struct line *li
     size_t n, const char *cursor, struct err *err);
 int pipeline_gap(struct pipeline *p, const char *source, const char *what,
     const char *detail, struct err *err);
-/* Wall clock has come to engine_next_due(): quiet spans end. */
+/*
+ * Time passes without lines: quiet spans end. The log's clock goes on from the last line by
+ * as much as the wall clock did since, so that old lines which arrive in portions do not
+ * make everything else look quiet. pipeline_next_due(): when (wall clock) the next span
+ * ends; INT64_MAX: none.
+ */
 int pipeline_tick(struct pipeline *p, int64_t now_us, struct err *err);
 int64_t pipeline_next_due(const struct pipeline *p);
 

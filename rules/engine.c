@@ -70,6 +70,12 @@ engine_alive(const struct engine *e)
 }
 
 int64_t
+engine_now(const struct engine *e)
+{
+	return e->now_us;
+}
+
+int64_t
 engine_next_due(const struct engine *e)
 {
 	return e->due_us;
@@ -465,6 +471,10 @@ engine_restore(struct engine *e, const struct incident *in)
 		return -ENOENT; /* the rule is gone, nothing can feed it */
 	if (l == NULL)
 		return -ENOMEM;
+	if (l->last_seen_us > e->now_us)
+		e->now_us = l->last_seen_us;
+	if (l->resolved_us > e->now_us)
+		e->now_us = l->resolved_us;
 	link_live(e, l);
 	set_due(e, l);
 	return 0;

@@ -67,6 +67,9 @@ void engine_remember(struct engine *engine, const struct context_slot *slot);
 /* Event time has come to now_us without an event: quiet spans end. */
 void engine_tick(struct engine *engine, int64_t now_us);
 
+/* The latest event time seen; INT64_MIN: none. */
+int64_t engine_now(const struct engine *engine);
+
 /* When time alone will change something: call engine_tick() then. INT64_MAX: never. */
 int64_t engine_next_due(const struct engine *engine);
 

@@ -817,7 +817,7 @@ rotate_files(void *ctx)
 	struct traffic *t = ctx;
 
 	pthread_mutex_lock(&t->lock);
-	for (unsigned at = t->every; at < MAX_NUMBER - t->every; at += t->every) {
+	for (unsigned at = t->every; at < MAX_NUMBER - t->every; at = t->written + t->every) {
 		while (t->written < at)
 			pthread_cond_wait(&t->changed, &t->lock);
 		wait_for_reader(t);
