@@ -40,7 +40,10 @@ print_times(const struct list *list, const struct incident *in)
 		clock_span_words(&text, list->now_us - in->last_seen_us);
 		buf_add(&text, STR(" ago"));
 	}
-	buf_addf(&text, ", %lld times", (long long)in->count);
+	if (in->count == 1)
+		buf_add(&text, STR(", once"));
+	else
+		buf_addf(&text, ", %lld times", (long long)in->count);
 	printf("    %.*s\n", STR_ARG(buf_str(&text)));
 }
 

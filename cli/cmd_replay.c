@@ -156,7 +156,10 @@ print_incident(void *ctx, const struct incident *in)
 	out->n -= 13; /* to the second */
 	buf_addf(out, "Z  %-8s  ", severity_name(in->severity));
 	buf_add(out, in->summary);
-	buf_addf(out, "\n    %lld times, ", (long long)in->count);
+	if (in->count == 1)
+		buf_add(out, STR("\n    once, "));
+	else
+		buf_addf(out, "\n    %lld times, ", (long long)in->count);
 	if (in->resolved_us != 0) {
 		buf_add(out, STR("resolved after "));
 		clock_span_words(out, in->resolved_us - in->opened_us);
