@@ -5,24 +5,12 @@
 #include <string.h>
 
 #include "cli/input.h"
+#include "cli/kept.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "rules/context.h"
 #include "rules/engine.h"
 #include "rules/tally.h"
-
-/* An event that waits for its turn, with as much of the line as evidence needs. */
-struct kept {
-	struct event ev;
-	struct str line;
-};
-
-/* Events of one batch; they point into the batch's lines. */
-struct kept_list {
-	struct kept *items;
-	size_t n, cap;
-	bool failed;
-};
 
 struct replay {
 	bool json;
@@ -39,40 +27,21 @@ static void *
 list_new(void *ctx)
 {
 	(void)ctx;
-	return calloc(1, sizeof(struct kept_list));
+	return kept_new();
 }
 
 static void
 list_free(void *ctx, void *data)
 {
-	struct kept_list *list = data;
-
 	(void)ctx;
-	free(list->items);
-	free(list);
+	kept_free(data);
 }
 
 static void
 begin_batch(void *ctx, struct input_batch *batch)
 {
 	(void)ctx;
-	((struct kept_list *)batch->data)->n = 0;
-}
-
-/* Copies only the fields that are there: most are not. */
-static void
-copy_event(struct event *to, const struct event *from)
-{
-	to->has = from->has;
-	to->time_us = from->time_us;
-	to->offset_min = from->offset_min;
-	to->source = from->source;
-	to->offset = from->offset;
-	for (uint64_t left = from->has; left != 0; left &= left - 1) {
-		int f = __builtin_ctzll(left);
-
-		to->v[f] = from->v[f];
-	}
+	kept_clear(batch->data);
 }
 
 /* Kinds that neither a figure nor a rule looks at do not leave the worker. */
@@ -82,23 +51,9 @@ static void
 on_event(void *ctx, struct input_batch *batch, struct event *ev, const struct line *line)
 {
 	const struct replay *replay = ctx;
-	struct kept_list *list = batch->data;
 
-	if ((replay->kinds >> event_num(ev, EVF_kind) & 1) == 0 && !context_wants(ev))
-		return;
-	if (list->n == list->cap) {
-		size_t cap = list->cap == 0 ? 256 : list->cap * 2;
-		struct kept *items = realloc(list->items, cap * sizeof *items);
-
-		if (items == NULL) {
-			list->failed = true;
-			return;
-		}
-		list->items = items;
-		list->cap = cap;
-	}
-	copy_event(&list->items[list->n].ev, ev);
-	list->items[list->n++].line = line->text;
+	if ((replay->kinds >> event_num(ev, EVF_kind) & 1) != 0 || context_wants(ev))
+		kept_add(batch->data, ev, line->text);
 }
 
 static int

@@ -4,10 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/kept.h"
 #include "core/clock.h"
 #include "parsers/parser.h"
+#include "parsers/pool.h"
 #include "rules/context.h"
 #include "rules/engine.h"
+
+/* Below MANY_LINES a batch is not worth other threads; each gets PORTION_LINES at a time. */
+enum { MANY_LINES = 2048, PORTION_LINES = 512 };
 
 #define HOUR_US (3600 * (int64_t)US_PER_S)
 #define TELL_WITHIN_US (24 * HOUR_US) /* older troubles are shown, not told */
@@ -18,7 +23,9 @@
 struct pipeline {
 	struct store *store;
 	const struct rulebook *book;
-	struct parser *parser;
+	struct parser
+	    *parsers[POOL_MAX_WORKERS]; /* one for each worker, at least the first */
+	size_t nparsers;
 	struct engine *engine;
 	struct err *err; /* of the call that runs */
 	struct pipeline_totals totals;
@@ -65,21 +72,42 @@ load_engine(struct pipeline *p, const struct rulebook *book, struct err *err)
 	return e;
 }
 
+static void
+free_parsers(struct parser *const *parsers)
+{
+	for (size_t i = 0; i < POOL_MAX_WORKERS; i++)
+		parser_free(parsers[i]);
+}
+
+static int
+make_parsers(const struct rulebook *book, struct parser **parsers, size_t n,
+    struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		parsers[i] = parser_new(book->parsers, book->catalogue, app_now_us());
+		if (parsers[i] == NULL)
+			return err_set(err, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
 int
 pipeline_set_rules(struct pipeline *p, const struct rulebook *book, struct err *err)
 {
-	struct parser *parser = parser_new(book->parsers, book->catalogue, app_now_us());
-	struct engine *engine = parser == NULL ? NULL : load_engine(p, book, err);
+	struct parser *parsers[POOL_MAX_WORKERS] = { NULL };
+	size_t workers = pool_default_workers();
+	size_t n = workers == 0 ? 1 : workers;
+	int r = make_parsers(book, parsers, n, err);
+	struct engine *engine = r < 0 ? NULL : load_engine(p, book, err);
 
 	if (engine == NULL) {
-		bool no_parser = parser == NULL;
-
-		parser_free(parser);
-		return no_parser ? err_set(err, -ENOMEM, "out of memory") : -EIO;
+		free_parsers(parsers);
+		return r < 0 ? r : -EIO;
 	}
-	parser_free(p->parser);
+	free_parsers(p->parsers);
 	engine_free(p->engine);
-	p->parser = parser;
+	memcpy(p->parsers, parsers, sizeof parsers);
+	p->nparsers = n;
 	p->engine = engine;
 	p->book = book;
 	return 0;
@@ -111,7 +139,7 @@ pipeline_close(struct pipeline *p)
 {
 	if (p == NULL)
 		return;
-	parser_free(p->parser);
+	free_parsers(p->parsers);
 	engine_free(p->engine);
 	store_close(p->store);
 	free(p);
@@ -231,10 +259,10 @@ flush_ledger(struct pipeline *p)
 	return store_add_ledger(p->store, p->source, p->hour_us, &counts, p->err);
 }
 
+/* One event, in its turn: detectors, rows, counts. */
 static void
-on_event(void *ctx, struct event *ev)
+take_event(struct pipeline *p, struct event *ev, struct str line)
 {
-	struct pipeline *p = ctx;
 	int64_t hour_us = ev->time_us - ev->time_us % HOUR_US;
 
 	if (p->failed < 0)
@@ -243,28 +271,170 @@ on_event(void *ctx, struct event *ev)
 		p->failed = flush_ledger(p);
 	p->hour_us = hour_us;
 	p->counts.events++;
-	if (!engine_feed(p->engine, ev, p->line->text))
+	if (!engine_feed(p->engine, ev, line))
 		p->failed = err_set(p->err, -ENOMEM, "out of memory");
 	else if (p->failed == 0)
 		p->failed = store_add_event(p->store, ev, p->err);
 }
 
+static void
+count_result(struct ledger_counts *counts, enum parse_result result)
+{
+	if (result == PARSE_UNPARSED || result == PARSE_GAVE_UP)
+		counts->unparsed++;
+	else if (result != PARSE_EVENT)
+		counts->ignored++;
+}
+
+static void
+count_line(struct ledger_counts *counts, const struct line *line)
+{
+	counts->lines++;
+	counts->bytes += (int64_t)line->text.n + 1;
+	counts->truncated += line->truncated;
+}
+
+/* --- few lines: one after the other --- */
+
+static void
+on_event(void *ctx, struct event *ev)
+{
+	struct pipeline *p = ctx;
+
+	take_event(p, ev, p->line->text);
+}
+
+static int
+take_few(struct pipeline *p, const struct line *lines, size_t n)
+{
+	parser_set_reference(p->parsers[0], p->now_us);
+	for (size_t i = 0; i < n && p->failed == 0; i++) {
+		p->line = &lines[i];
+		count_line(&p->counts, p->line);
+		count_result(&p->counts,
+		    parser_line(p->parsers[0], p->line, p->source, on_event, p));
+	}
+	return p->failed;
+}
+
+/* --- many lines: parsed on all cores, taken in order --- */
+
+struct many {
+	struct pipeline *p;
+	const struct line *lines;
+	size_t n, next;
+};
+
+/* A worker's portion; its events wait in `kept`. */
+struct portion {
+	const struct line *lines;
+	size_t n;
+	struct kept_list *kept;
+	struct ledger_counts counts;
+	const struct line *line;
+};
+
+static void *
+portion_new(void *ctx)
+{
+	struct portion *portion = calloc(1, sizeof *portion);
+
+	(void)ctx;
+	if (portion != NULL && (portion->kept = kept_new()) == NULL) {
+		free(portion);
+		return NULL;
+	}
+	return portion;
+}
+
+static void
+portion_free(void *ctx, void *slot)
+{
+	struct portion *portion = slot;
+
+	(void)ctx;
+	kept_free(portion->kept);
+	free(portion);
+}
+
+static int
+portion_fill(void *ctx, void *slot)
+{
+	struct many *many = ctx;
+	struct portion *portion = slot;
+
+	if (many->next == many->n)
+		return 0;
+	portion->lines = many->lines + many->next;
+	portion->n =
+	    many->n - many->next < PORTION_LINES ? many->n - many->next : PORTION_LINES;
+	many->next += portion->n;
+	return 1;
+}
+
+static void
+keep_event(void *ctx, struct event *ev)
+{
+	struct portion *portion = ctx;
+
+	kept_add(portion->kept, ev, portion->line->text);
+}
+
+static void
+portion_work(void *ctx, size_t worker, void *slot)
+{
+	struct many *many = ctx;
+	struct portion *portion = slot;
+	struct parser *parser = many->p->parsers[worker];
+
+	portion->counts = (struct ledger_counts){ 0 };
+	kept_clear(portion->kept);
+	parser_set_reference(parser, many->p->now_us);
+	for (size_t i = 0; i < portion->n; i++) {
+		portion->line = &portion->lines[i];
+		count_line(&portion->counts, portion->line);
+		count_result(&portion->counts, parser_line(parser, portion->line,
+						   many->p->source, keep_event, portion));
+	}
+}
+
+static int
+portion_take(void *ctx, void *slot)
+{
+	struct many *many = ctx;
+	struct pipeline *p = many->p;
+	struct portion *portion = slot;
+
+	if (portion->kept->failed)
+		return p->failed = err_set(p->err, -ENOMEM, "out of memory");
+	p->counts.lines += portion->counts.lines;
+	p->counts.bytes += portion->counts.bytes;
+	p->counts.ignored += portion->counts.ignored;
+	p->counts.unparsed += portion->counts.unparsed;
+	p->counts.truncated += portion->counts.truncated;
+	for (size_t i = 0; i < portion->kept->n && p->failed == 0; i++)
+		take_event(p, &portion->kept->items[i].ev, portion->kept->items[i].line);
+	return p->failed;
+}
+
+static int
+take_many(struct pipeline *p, const struct line *lines, size_t n)
+{
+	struct many many = { .p = p, .lines = lines, .n = n };
+	const struct pool_job job = { &many, portion_new, portion_free, portion_fill,
+		portion_work, portion_take };
+	int r = pool_run(p->nparsers, &job);
+
+	if (r < 0 && p->failed == 0)
+		return err_set(p->err, r, "parse lines: %s", strerror(-r));
+	return p->failed;
+}
+
 static int
 take_lines(struct pipeline *p, const struct line *lines, size_t n)
 {
-	for (size_t i = 0; i < n && p->failed == 0; i++) {
-		p->line = &lines[i];
-		p->counts.lines++;
-		p->counts.bytes += (int64_t)lines[i].text.n + 1;
-		p->counts.truncated += lines[i].truncated;
-		switch (parser_line(p->parser, &lines[i], p->source, on_event, p)) {
-		case PARSE_EVENT: break;
-		case PARSE_UNPARSED:
-		case PARSE_GAVE_UP: p->counts.unparsed++; break;
-		default: p->counts.ignored++;
-		}
-	}
-	return p->failed;
+	return n < MANY_LINES || p->nparsers < 2 ? take_few(p, lines, n)
+						 : take_many(p, lines, n);
 }
 
 /* After a rollback the engine may know what the store does not: it is built anew. */
@@ -303,7 +473,6 @@ pipeline_lines(struct pipeline *p, const char *source, const struct line *lines,
 
 	if (r < 0)
 		return r;
-	parser_set_reference(p->parser, p->now_us);
 	if (p->hour_us == 0)
 		p->hour_us = p->now_us - p->now_us % HOUR_US;
 	r = take_lines(p, lines, n);

@@ -135,6 +135,8 @@ unit_delay(struct str s, int64_t *us)
 		default: return false;
 		}
 		total += v * unit;
+		if (total > INT64_MAX / US_PER_S)
+			return false;
 		s = str_skip(s, digits + 1);
 	}
 	*us = (negative ? -total : total) * US_PER_S;

@@ -47,8 +47,7 @@ parser_free(struct parser *p)
 void
 parser_set_reference(struct parser *p, int64_t reference_us)
 {
-	p->clock.reference_us = reference_us;
-	p->clock.hour_n = 0; /* computed against the old one */
+	header_clock_init(&p->clock, reference_us);
 }
 
 void

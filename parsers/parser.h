@@ -34,7 +34,8 @@ struct parser *parser_new(const struct ruleset *rules, const struct catalogue *c
     int64_t reference_us);
 void parser_free(struct parser *parser);
 
-/* reference_us: what a stamp without year is measured against, as header.h says. */
+/* Begins a batch. reference_us: what a stamp without year is measured against, as header.h
+ * says; a line without a stamp no longer inherits that of a line before. */
 void parser_set_reference(struct parser *parser, int64_t reference_us);
 /* The line has no header: its text is process's; an empty name tries all services. */
 void parser_set_no_header(struct parser *parser, struct str process);

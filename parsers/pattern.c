@@ -94,9 +94,11 @@ compile_code(const struct rule_file *file, const struct ynode *node, struct patt
 
 	if (expand(file, node, SIZE_MAX - 1, &text, diags) == SIZE_MAX)
 		return false;
+	/* Text may hold any byte, and run() checks no UTF: "(*UTF)" is a fault. */
 	out->re = pcre2_compile((PCRE2_SPTR)buf_cstr(&text), text.n,
-	    PCRE2_EXTENDED | PCRE2_DUPNAMES | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY, &code,
-	    &off, NULL);
+	    PCRE2_EXTENDED | PCRE2_DUPNAMES | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
+		PCRE2_NEVER_UTF,
+	    &code, &off, NULL);
 	if (out->re == NULL) {
 		char why[128];
 		AUTO(buf_done) struct buf again = { 0 };

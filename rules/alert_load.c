@@ -226,7 +226,7 @@ read_file(struct alert_rules *set, const struct ynode *root, struct diags *diags
 	for (size_t i = 0; i < rules->n; i++) {
 		struct alert_rule *rule = &set->rules[set->nrules++];
 
-		*rule = (struct alert_rule){ 0 };
+		*rule = (struct alert_rule){ .node = &rules->values[i] };
 		if (!ynode_is(&rules->values[i], YNODE_MAP, "a rule", diags)) {
 			good = false;
 			continue;

@@ -121,7 +121,6 @@ class Daemon:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        return self.process.returncode
 
     def stop(self, seconds=PATIENCE_S):
         """SIGTERM; the exit code."""
@@ -216,7 +215,7 @@ def ask(path, sql, *values):
 
 
 def change(path, sql, *values):
-    """For a store that nothing works on."""
+    """Changes the store, mostly one that nothing works on."""
     connection = sqlite3.connect(path, timeout=30)
     try:
         with connection:

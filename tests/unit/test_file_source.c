@@ -726,7 +726,8 @@ struct traffic {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned written, rotations, reopened;
-	bool reopen; /* wanted */
+	unsigned next_at; /* lines, then the next rotation comes */
+	bool reopen;	  /* wanted */
 };
 
 /* As servers do: whole lines, but not always whole buffers; the last line of a
@@ -744,7 +745,8 @@ write_lines(void *ctx)
 
 		pthread_mutex_lock(&t->lock);
 		/* The very last line comes when nothing can happen to it any more. */
-		while (i == MAX_NUMBER - 1 && !atomic_load(&t->done))
+		while (!atomic_load(&t->done) && !t->reopen &&
+		    (i == MAX_NUMBER - 1 || i > t->next_at + t->every))
 			pthread_cond_wait(&t->changed, &t->lock);
 		last = t->reopen && i % 100 == 99 && i + 1 < MAX_NUMBER;
 		pthread_mutex_unlock(&t->lock);
@@ -817,8 +819,9 @@ rotate_files(void *ctx)
 	struct traffic *t = ctx;
 
 	pthread_mutex_lock(&t->lock);
-	for (unsigned at = t->every; at < MAX_NUMBER - t->every; at = t->written + t->every) {
-		while (t->written < at)
+	for (; t->next_at < MAX_NUMBER - t->every; t->next_at = t->written + t->every) {
+		pthread_cond_broadcast(&t->changed);
+		while (t->written < t->next_at)
 			pthread_cond_wait(&t->changed, &t->lock);
 		wait_for_reader(t);
 		if (t->written > MAX_NUMBER - 200)
@@ -827,6 +830,7 @@ rotate_files(void *ctx)
 		rotate_once(t);
 		pthread_mutex_lock(&t->lock);
 		t->reopen = t->way != WAY_COPYTRUNCATE;
+		pthread_cond_broadcast(&t->changed);
 		while (t->reopen && t->written < MAX_NUMBER - 1)
 			pthread_cond_wait(&t->changed, &t->lock);
 	}
@@ -844,6 +848,7 @@ run_traffic(struct traffic *t)
 
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);
+	t->next_at = t->every;
 	start(rig, SOURCE_FROM_START);
 	assert_int_equal(pthread_create(&writer, NULL, write_lines, t), 0);
 	assert_int_equal(pthread_create(&rotator, NULL, rotate_files, t), 0);
