@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/buf.h"
+#include "parsers/field.h"
 #include "parsers/parser.h"
 #include "parsers/rule.h"
 
@@ -27,13 +28,10 @@ compare(struct check *c, const struct ynode *want, const struct event *ev)
 		return;
 	for (size_t i = 0; i < want->n; i++) {
 		const struct ynode *key = &want->keys[i], *value = &want->values[i];
-		enum event_field f = event_field_find(key->text);
+		enum event_field f = field_named(key->text, key->at, c->diags);
 
-		if (f == EVF_COUNT) {
-			diag_add(c->diags, key->at, "no event field '%.*s'",
-			    STR_ARG(key->text));
+		if (f == EVF_COUNT)
 			continue;
-		}
 		buf_clear(&got);
 		event_value_text(ev, f, &got);
 		bool absent_wanted = value->text.n == 0 && f != EVF_sender;

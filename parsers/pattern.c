@@ -2,36 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parsers/field.h"
 #include "parsers/rule.h"
-
-/* Names of fields, for suggestions. */
-static const char *
-nearest_field(struct str word)
-{
-	const char *names[EVF_COUNT + 1];
-
-	for (int f = 0; f < EVF_COUNT; f++)
-		names[f] = event_field_name((enum event_field)f);
-	names[EVF_COUNT] = NULL;
-	return nearest_word(word, names);
-}
-
-static enum event_field
-find_field(struct str name, struct pos at, struct diags *diags)
-{
-	enum event_field f = event_field_find(name);
-
-	if (f != EVF_COUNT)
-		return f;
-	const char *near = nearest_field(name);
-
-	if (near != NULL)
-		diag_add(diags, at, "no event field '%.*s', did you mean '%s'?",
-		    STR_ARG(name), near);
-	else
-		diag_add(diags, at, "no event field '%.*s'", STR_ARG(name));
-	return EVF_COUNT;
-}
 
 static const struct mapping *
 find_define(const struct rule_file *file, struct str name)
@@ -103,6 +75,11 @@ compile_code(const struct rule_file *file, const struct ynode *node, struct patt
 		char why[128];
 		AUTO(buf_done) struct buf again = { 0 };
 		size_t at = expand(file, node, off, &again, NULL);
+		size_t end =
+		    str_trim(node->text).n; /* a block's last newline is no place */
+
+		if (node->is_block && at > end)
+			at = end;
 
 		(void)pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
 		diag_add(diags, ynode_pos(node, at), "pattern: %s", why);
@@ -111,6 +88,20 @@ compile_code(const struct rule_file *file, const struct ynode *node, struct patt
 	/* Without JIT matching is slower, never wrong: no reason to refuse. */
 	(void)pcre2_jit_compile(out->re, PCRE2_JIT_COMPLETE);
 	return true;
+}
+
+/* Where "(?<name>" stands in the file; the pattern's beginning if a define has it. */
+static struct pos
+group_pos(const struct ynode *node, struct str name)
+{
+	AUTO(buf_done) struct buf group = { 0 };
+
+	buf_add(&group, STR("?<"));
+	buf_add(&group, name);
+	buf_add_char(&group, '>');
+	ptrdiff_t at = str_find(node->text, buf_str(&group));
+
+	return at < 0 ? node->at : ynode_pos(node, (size_t)at + 2);
 }
 
 /* The groups that are event fields; those that begin with '_' are for parts. */
@@ -137,7 +128,7 @@ read_groups(const struct ynode *node, struct pattern *out, struct diags *diags)
 
 		if (name.p[0] == '_')
 			continue;
-		enum event_field f = find_field(name, node->at, diags);
+		enum event_field f = field_named(name, group_pos(node, name), diags);
 
 		if (f == EVF_COUNT) {
 			good = false;
@@ -168,7 +159,7 @@ read_constants(const struct ynode *set, struct pattern *out, struct diags *diags
 	out->constants = more;
 	for (size_t i = 0; i < set->n; i++) {
 		struct event ev = { 0 };
-		enum event_field f = find_field(set->keys[i].text, set->keys[i].at, diags);
+		enum event_field f = field_named(set->keys[i].text, set->keys[i].at, diags);
 
 		if (f == EVF_COUNT ||
 		    !ynode_is(&set->values[i], YNODE_SCALAR, "a single value", diags)) {
@@ -217,7 +208,7 @@ read_map(const struct ynode *map, struct pattern *out, struct diags *diags)
 		return false;
 	for (size_t i = 0; i < map->n; i++) {
 		const struct ynode *pairs = &map->values[i];
-		enum event_field f = find_field(map->keys[i].text, map->keys[i].at, diags);
+		enum event_field f = field_named(map->keys[i].text, map->keys[i].at, diags);
 
 		if (f == EVF_COUNT ||
 		    !ynode_is(pairs, YNODE_MAP, "logged: wanted", diags)) {
@@ -252,10 +243,14 @@ read_lower(const struct ynode *names, struct pattern *out, struct diags *diags)
 		return false;
 	for (size_t i = 0; i < names->n; i++) {
 		enum event_field f =
-		    find_field(names->values[i].text, names->values[i].at, diags);
+		    field_named(names->values[i].text, names->values[i].at, diags);
 
-		if (f == EVF_COUNT || !for_field(out, f, NULL, 0, true))
-			good = false;
+		if (f != EVF_COUNT && for_field(out, f, NULL, 0, true))
+			continue;
+		if (f != EVF_COUNT)
+			diag_add(diags, names->values[i].at,
+			    "the pattern has no group '%s'", event_field_name(f));
+		good = false;
 	}
 	return good;
 }

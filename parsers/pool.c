@@ -87,10 +87,10 @@ feed(struct pool *pool)
 {
 	const struct pool_job *job = pool->job;
 	size_t filled = 0, taken = 0;
-	int r = 1;
+	int r = 1, failed = 0; /* of fill(), of take() */
 
 	for (;;) {
-		while (r > 0 && filled - taken < pool->nslots) {
+		while (r > 0 && failed == 0 && filled - taken < pool->nslots) {
 			struct pool_slot *slot = &pool->slots[filled % pool->nslots];
 
 			r = job->fill(job->ctx, slot->data);
@@ -103,16 +103,18 @@ feed(struct pool *pool)
 			filled++;
 		}
 		if (taken == filled)
-			return r;
+			return failed < 0 ? failed : r;
 		struct pool_slot *oldest = &pool->slots[taken % pool->nslots];
 
 		wait_done(pool, oldest);
 		taken++;
-		int t = r < 0 ? 0 : job->take(job->ctx, oldest->data);
+		/* What came before an input that failed is taken all the same. */
+		if (failed == 0) {
+			int t = job->take(job->ctx, oldest->data);
 
+			failed = t < 0 ? t : 0;
+		}
 		oldest->state = SLOT_FREE;
-		if (t < 0)
-			r = t;
 	}
 }
 

@@ -212,12 +212,12 @@ read_rule(struct rule_file *file, const struct ynode *node, struct rule *rule,
 	rule->examples = ynode_get(node, "examples");
 	if ((begins = ynode_get(node, "begins")) != NULL)
 		rule->begins = read_words(begins, &rule->nbegins, diags);
-	if (!pattern_compile(file, node, &rule->pattern, diags))
-		return false;
+	bool compiled = pattern_compile(file, node, &rule->pattern, diags);
+
 	good &= read_kind(node, rule, diags);
 	good &= read_split(node, rule, diags);
 	good &= read_processes(file, node, rule, diags);
-	return read_uses(file, node, rule, diags) && good;
+	return compiled && read_uses(file, node, rule, diags) && good;
 }
 
 static bool

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "parsers/field.h"
 #include "rules/alert_rule.h"
 #include "rules/engine.h"
 #include "rules/template.h"
@@ -34,11 +35,10 @@ read_group(const struct ynode *node, struct alert_rule *rule, struct diags *diag
 		return false;
 	}
 	for (size_t i = 0; i < list->n; i++) {
-		enum event_field f = event_field_find(list->values[i].text);
+		enum event_field f =
+		    field_named(list->values[i].text, list->values[i].at, diags);
 
 		if (f == EVF_COUNT) {
-			diag_add(diags, list->values[i].at, "no event field '%.*s'",
-			    STR_ARG(list->values[i].text));
 			good = false;
 			continue;
 		}

@@ -2,29 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parsers/field.h"
 #include "rules/alert_rule.h"
 
 enum { CONDITION_MATCH_LIMIT = 100000 };
 
 static const char *const test_keys[] = { "match", "not", "at_least", "known", NULL };
-
-static enum event_field
-read_field(const struct ynode *key, struct diags *diags)
-{
-	const char *names[EVF_COUNT + 1];
-	enum event_field f = event_field_find(key->text);
-
-	if (f != EVF_COUNT)
-		return f;
-	for (int i = 0; i < EVF_COUNT; i++)
-		names[i] = event_field_name((enum event_field)i);
-	names[EVF_COUNT] = NULL;
-	const char *near = nearest_word(key->text, names);
-
-	diag_add(diags, key->at, "no event field '%.*s'%s%s%s", STR_ARG(key->text),
-	    near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
-	return EVF_COUNT;
-}
 
 /* One value of a list, in the field's own type. */
 static bool
@@ -138,7 +121,7 @@ conditions_read(const struct ynode *map, struct conditions *out, struct diags *d
 	}
 	for (size_t i = 0; i < map->n; i++) {
 		struct condition *c = &out->items[out->n];
-		enum event_field f = read_field(&map->keys[i], diags);
+		enum event_field f = field_named(map->keys[i].text, map->keys[i].at, diags);
 
 		if (f == EVF_COUNT) {
 			good = false;

@@ -28,15 +28,15 @@
 
 struct file_source {
 	struct source base; /* first member */
-	char *path;	    /* absolute */
+	char *path;         /* absolute */
 	struct file_watch *watch;
-	struct follow *file;   /* NULL: none is open */
-	bool finished;	       /* file has nothing more: go to the next */
-	bool unproven;	       /* the current one from its start: does it follow prev? */
-	bool has_prev;	       /* prev may be trusted; if not set: nothing came before */
-	struct mark prev;      /* in the file before it */
-	struct mark mark;      /* behind the lines that were taken */
-	struct mark offered;   /* behind those that are being offered */
+	struct follow *file; /* NULL: none is open */
+	bool finished;       /* file has nothing more: go to the next */
+	bool unproven;       /* the current one from its start: does it follow prev? */
+	bool has_prev;       /* prev may be trusted; if not set: nothing came before */
+	struct mark prev;    /* in the file before it */
+	struct mark mark;    /* behind the lines that were taken */
+	struct mark offered; /* behind those that are being offered */
 	enum source_start start;
 	bool lost_cursor; /* it was not understood */
 };
@@ -105,8 +105,11 @@ open_current(struct file_source *fs, struct rotation_file *out, struct err *err)
 		close(fd);
 		return err_set(err, -EINVAL, "open %s: not a regular file", fs->path);
 	}
-	*out = (struct rotation_file){ .fd = fd, .dev = st.st_dev, .ino = st.st_ino,
-		.size = (uint64_t)st.st_size, .born_ns = mark_born_ns(fd),
+	*out = (struct rotation_file){ .fd = fd,
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+		.size = (uint64_t)st.st_size,
+		.born_ns = mark_born_ns(fd),
 		.is_current = true };
 	return 1;
 }
@@ -136,8 +139,8 @@ begin(struct file_source *fs, struct err *err)
 		fs->start = SOURCE_FROM_START; /* what comes now is all new */
 	if (r <= 0)
 		return r;
-	return fs->start == SOURCE_FROM_END ? begin_at_end(fs, &f, err) :
-					      take_file(fs, &f, NULL, err);
+	return fs->start == SOURCE_FROM_END ? begin_at_end(fs, &f, err)
+					    : take_file(fs, &f, NULL, err);
 }
 
 /* The mark's file is gone, or it is not in the file that it was in. */
@@ -149,15 +152,16 @@ tell_moved(struct file_source *fs, const struct rotation_file *current,
 
 	if (mark_is_inode(&fs->mark, current->dev, current->ino, current->born_ns))
 		source_tell_gap(&fs->base, GAP_TRUNCATED,
-		    found != NULL ?
-			"%s was truncated; read on at byte %llu of its copy %s, but what "
-			"came between copy and truncation is lost" :
-			"%s was truncated; what it had behind byte %llu is lost%s",
+		    found != NULL
+			? "%s was truncated; read on at byte %llu of its copy %s, but what "
+			  "came between copy and truncation is lost"
+			: "%s was truncated; what it had behind byte %llu is lost%s",
 		    fs->path, at, found != NULL ? found->name : "");
 	else if (found == NULL)
 		source_tell_gap(&fs->base, GAP_LOST_FILE,
 		    "%s was replaced and the old file is gone; "
-		    "what it had behind byte %llu is lost", fs->path, at);
+		    "what it had behind byte %llu is lost",
+		    fs->path, at);
 }
 
 /*
@@ -218,7 +222,7 @@ is_current(const struct file_source *fs)
 	struct stat at_path, ours;
 
 	return stat(fs->path, &at_path) == 0 && fstat(follow_fd(fs->file), &ours) == 0 &&
-	    at_path.st_ino == ours.st_ino && at_path.st_dev == ours.st_dev;
+	       at_path.st_ino == ours.st_ino && at_path.st_dev == ours.st_dev;
 }
 
 static int
@@ -378,8 +382,10 @@ file_step(struct source *src, struct err *err)
 	if (r < 0)
 		return r;
 	if (fs->lost_cursor)
-		source_tell_gap(src, GAP_LOST_FILE, "%s: the saved position is not "
-		    "understood: what was not read before is unknown", fs->path);
+		source_tell_gap(src, GAP_LOST_FILE,
+		    "%s: the saved position is not "
+		    "understood: what was not read before is unknown",
+		    fs->path);
 	fs->lost_cursor = false;
 	if (fs->file != NULL)
 		return fs->finished ? go_to_next(fs, err) : read_on(fs, err);

@@ -21,15 +21,15 @@ enum watched {
 
 static const uint32_t file_mask = IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF;
 static const uint32_t dir_mask = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-    IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR;
+				 IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONLYDIR;
 
 struct file_watch {
 	int fd;
 	int wd[WATCH_COUNT]; /* -1: none */
 	char *path, *dir;
 	const char *base;   /* in path */
-	char *target;	    /* path of what the link led to, or NULL */
-	bool stale;	    /* the directories have to be looked at anew */
+	char *target;       /* path of what the link led to, or NULL */
+	bool stale;         /* the directories have to be looked at anew */
 	bool is_dir_itself; /* WATCH_DIR is the directory, not one above */
 };
 
@@ -237,8 +237,10 @@ take_event(struct file_watch *w, const struct inotify_event *e)
 		if (e->wd != w->wd[i])
 			continue;
 		bool is_dir = i == WATCH_DIR || i == WATCH_TARGET;
-		bool named = e->len > 0 && (strcmp(e->name, w->base) == 0 ||
-		    (w->target != NULL && str_ends(str_of(w->target), str_of(e->name))));
+		bool named =
+		    e->len > 0 && (strcmp(e->name, w->base) == 0 ||
+				      (w->target != NULL &&
+					  str_ends(str_of(w->target), str_of(e->name))));
 
 		if (e->mask & IN_IGNORED)
 			w->wd[i] = -1;

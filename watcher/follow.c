@@ -173,8 +173,8 @@ read_plain(struct follow *f, char *room, struct err *err)
 	size_t more = (size_t)got - f->ntail;
 	size_t first = more < sizeof again ? more : sizeof again;
 
-	if (more > 0 && (f->ntail > 0 ? is_torn(f, f->tail, f->ntail, from) :
-					is_torn(f, room, first, from)))
+	if (more > 0 && (f->ntail > 0 ? is_torn(f, f->tail, f->ntail, from)
+				      : is_torn(f, room, first, from)))
 		return -ESTALE;
 	return (ssize_t)more;
 }
@@ -187,8 +187,8 @@ follow_read(struct follow *f, struct line_batch *batch, struct err *err)
 
 	if (r < 0)
 		return err_set(err, r, "read %s: out of memory", f->name);
-	ssize_t got = f->fd < 0 ? input_read(f->packed, room, READER_BATCH_BYTES, err) :
-				  read_plain(f, room, err);
+	ssize_t got = f->fd < 0 ? input_read(f->packed, room, READER_BATCH_BYTES, err)
+				: read_plain(f, room, err);
 
 	if (got == -ESTALE && f->fd >= 0)
 		return FOLLOW_CHANGED;
@@ -266,8 +266,8 @@ follow_line_end(int fd, uint64_t size)
 {
 	char *bytes = malloc(LINE_MAX_BYTES);
 	uint64_t from = size > LINE_MAX_BYTES ? size - LINE_MAX_BYTES : 0;
-	ssize_t got = bytes == NULL ? -1 :
-				      pread(fd, bytes, (size_t)(size - from), (off_t)from);
+	ssize_t got =
+	    bytes == NULL ? -1 : pread(fd, bytes, (size_t)(size - from), (off_t)from);
 	uint64_t end = size;
 
 	if (got > 0) {

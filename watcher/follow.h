@@ -19,7 +19,7 @@ struct follow;
 
 enum follow_result {
 	FOLLOW_END = 0, /* nothing more for now */
-	FOLLOW_MORE,	/* the batch has lines, or a long line's part was read */
+	FOLLOW_MORE,    /* the batch has lines, or a long line's part was read */
 	FOLLOW_CHANGED, /* truncated or rewritten: what we know of it is void */
 };
 

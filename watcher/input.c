@@ -46,8 +46,8 @@ peek(struct input *in, struct str *magic_out, struct err *err)
 		return 0;
 	}
 	while (in->npeeked < sizeof in->magic) {
-		got = read_some(in, in->magic + in->npeeked,
-		    sizeof in->magic - in->npeeked, err);
+		got = read_some(in, in->magic + in->npeeked, sizeof in->magic - in->npeeked,
+		    err);
 		if (got < 0)
 			return (int)got;
 		if (got == 0)
@@ -170,8 +170,8 @@ input_skip(struct input *in, uint64_t n, struct err *err)
 		return at <= st.st_size;
 	}
 	while (n > 0) {
-		ssize_t got = input_read(in, waste, n < sizeof waste ? n : sizeof waste,
-		    err);
+		ssize_t got =
+		    input_read(in, waste, n < sizeof waste ? n : sizeof waste, err);
 
 		if (got < 0)
 			return (int)got;

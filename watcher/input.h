@@ -28,7 +28,7 @@ ssize_t input_read_full(struct input *in, char *to, size_t n, struct err *err);
 int input_skip(struct input *in, uint64_t n, struct err *err);
 
 bool input_is_packed(const struct input *in);
-int input_fd(const struct input *in); /* stays the input's */
+int input_fd(const struct input *in);              /* stays the input's */
 uint64_t input_done_bytes(const struct input *in); /* as they are on disk */
 
 #endif

@@ -31,7 +31,7 @@ enum field {
 /* With these seen there is nothing better to come in an entry. */
 enum {
 	FIELDS_ENOUGH = 1 << FIELD_MESSAGE | 1 << FIELD_IDENT | 1 << FIELD_SYSLOG_PID |
-	    1 << FIELD_HOST | 1 << FIELD_TIME,
+			1 << FIELD_HOST | 1 << FIELD_TIME,
 };
 
 struct journal_reader {
@@ -130,9 +130,8 @@ is_wanted(const struct journal_reader *reader, struct str ident)
 	for (const char *const *id = reader->identifiers; *id != NULL; id++) {
 		struct str want = str_of(*id);
 
-		if (str_ends(want, STR("*")) ?
-			str_starts(ident, str_head(want, want.n - 1)) :
-			str_eq(ident, want))
+		if (str_ends(want, STR("*")) ? str_starts(ident, str_head(want, want.n - 1))
+					     : str_eq(ident, want))
 			return true;
 	}
 	return false;
@@ -241,7 +240,7 @@ journal_reader_fill(struct journal_reader *reader, struct line_batch *batch,
 	bool last_is_line = false;
 
 	while (r == 0 && batch->n < SOURCE_BATCH_LINES &&
-	    batch->nbytes < READER_BATCH_BYTES && scanned < JOURNAL_SCAN_ENTRIES) {
+	       batch->nbytes < READER_BATCH_BYTES && scanned < JOURNAL_SCAN_ENTRIES) {
 		size_t n = batch->n;
 
 		r = sd_journal_next(reader->journal);

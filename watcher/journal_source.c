@@ -16,7 +16,7 @@ struct journal_source {
 	struct journal_reader *reader;
 	enum source_start start;
 	bool sought;
-	size_t unsaved; /* entries looked at since a cursor was offered */
+	size_t unsaved;                 /* entries looked at since a cursor was offered */
 	char cursor[SOURCE_CURSOR_MAX]; /* as taken, "" for none */
 };
 
@@ -140,8 +140,7 @@ journal_taken(struct source *src)
 static bool
 journal_wake(struct source *src)
 {
-	return sd_journal_process(journal_reader_handle(of(src)->reader)) !=
-	    SD_JOURNAL_NOP;
+	return sd_journal_process(journal_reader_handle(of(src)->reader)) != SD_JOURNAL_NOP;
 }
 
 static void

@@ -21,15 +21,16 @@ mark_hash(struct str bytes)
 	return h;
 }
 
-#define MARK_FORMAT(u32, u64, x64)                                                         \
-	"f1 dev=%" x64 " ino=%" u64 " born=%" x64 " off=%" u64 " head=%" u32 ":%" x64 " tail=%" u32      \
-	":%" x64
+#define MARK_FORMAT(u32, u64, x64)                                                    \
+	"f1 dev=%" x64 " ino=%" u64 " born=%" x64 " off=%" u64 " head=%" u32 ":%" x64 \
+	" tail=%" u32 ":%" x64
 
 void
 mark_print(const struct mark *mark, char *to, size_t size)
 {
 	(void)snprintf(to, size, MARK_FORMAT(PRIu32, PRIu64, PRIx64), mark->dev, mark->ino,
-	    (uint64_t)mark->born_ns, mark->offset, mark->head_n, mark->head_hash, mark->tail_n, mark->tail_hash);
+	    (uint64_t)mark->born_ns, mark->offset, mark->head_n, mark->head_hash,
+	    mark->tail_n, mark->tail_hash);
 }
 
 bool
@@ -63,7 +64,7 @@ bool
 mark_is_inode(const struct mark *mark, uint64_t dev, uint64_t ino, int64_t born_ns)
 {
 	return mark->ino == ino && mark->dev == dev &&
-	    (mark->born_ns == born_ns || mark->born_ns == 0 || born_ns == 0);
+	       (mark->born_ns == born_ns || mark->born_ns == 0 || born_ns == 0);
 }
 
 /* A second descriptor, at the beginning. */

@@ -24,7 +24,8 @@ static int
 open_sibling(const struct siblings *list, const struct sibling *s,
     struct rotation_file *out, struct err *err)
 {
-	int fd = openat(list->dir_fd, s->name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd =
+	    openat(list->dir_fd, s->name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0 && errno == ENOENT)
@@ -49,8 +50,8 @@ open_sibling(const struct siblings *list, const struct sibling *s,
 
 /* 1: out is open and it is the mark's file; 0: it is another. */
 static int
-open_if_fits(const struct siblings *list, const struct sibling *s,
-    const struct mark *mark, enum check check, struct rotation_file *out, struct err *err)
+open_if_fits(const struct siblings *list, const struct sibling *s, const struct mark *mark,
+    enum check check, struct rotation_file *out, struct err *err)
 {
 	struct mark want = *mark;
 	int r = open_sibling(list, s, out, err);

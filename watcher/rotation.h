@@ -7,6 +7,8 @@
  *            has no place in the order.
  * Ownership  The caller closes the descriptor that it gets.
  * Limits     ROTATION_MAX_FILES names beside a log; more is an error.
+ *            A copy shorter than MARK_HEAD_BYTES is not recognised after the
+ *            truncation: only matters if a second one follows before we look.
  * Errors     A negative errno with the reason; -EAGAIN while files are being
  *            renamed under our eyes: ask again in a moment.
  */
@@ -24,7 +26,7 @@ struct rotation_file {
 	uint64_t dev, ino, size;
 	int64_t born_ns; /* as in a mark */
 	bool is_current; /* the one that is written to, not a rotated one */
-	bool is_after;	 /* of rotation_next(): the mark's file was there to go by */
+	bool is_after;   /* of rotation_next(): the mark's file was there to go by */
 	char name[NAME_MAX + 1];
 };
 

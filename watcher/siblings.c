@@ -71,7 +71,7 @@ static bool
 is_sibling(struct str name, struct str base)
 {
 	return str_starts(name, base) &&
-	    (name.n == base.n || name.p[base.n] == '.' || name.p[base.n] == '-');
+	       (name.n == base.n || name.p[base.n] == '.' || name.p[base.n] == '-');
 }
 
 static int
@@ -79,9 +79,9 @@ add(struct siblings *list, const char *name, const struct stat *st, struct str b
 {
 	if (list->n == list->cap) {
 		size_t cap = list->cap == 0 ? 16 : list->cap * 2;
-		struct sibling *items = cap > ROTATION_MAX_FILES ?
-		    NULL :
-		    realloc(list->items, cap * sizeof *items);
+		struct sibling *items = cap > ROTATION_MAX_FILES
+					    ? NULL
+					    : realloc(list->items, cap * sizeof *items);
 
 		if (items == NULL)
 			return cap > ROTATION_MAX_FILES ? -E2BIG : -ENOMEM;

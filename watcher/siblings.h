@@ -12,9 +12,9 @@
 #include "core/str.h"
 
 enum sibling_kind {
-	SIBLING_OTHER,	 /* mail.log.bak: its place in time is unknown */
-	SIBLING_NUMBER,	 /* mail.log.1: the higher, the older */
-	SIBLING_DATE,	 /* mail.log-20261121 */
+	SIBLING_OTHER,   /* mail.log.bak: its place in time is unknown */
+	SIBLING_NUMBER,  /* mail.log.1: the higher, the older */
+	SIBLING_DATE,    /* mail.log-20261121 */
 	SIBLING_CURRENT, /* mail.log */
 };
 

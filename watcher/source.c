@@ -21,7 +21,8 @@ source_init(struct source *src, const struct source_ops *ops, const char *name,
 {
 	*src = (struct source){ .ops = ops, .events = *events, .wait_s = FIRST_WAIT_S };
 	src->name = str_dup(str_of(name));
-	return src->name == NULL ? err_set(err, -ENOMEM, "open %s: out of memory", name) : 0;
+	return src->name == NULL ? err_set(err, -ENOMEM, "open %s: out of memory", name)
+				 : 0;
 }
 
 void

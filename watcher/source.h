@@ -24,9 +24,9 @@ struct source;
 
 enum source_gap {
 	GAP_NONE,
-	GAP_TRUNCATED,	/* the file shrank under us: bytes between were never seen */
-	GAP_LOST_FILE,	/* the file of the cursor is gone; what it still held is unknown */
-	GAP_VACUUMED,	/* the journal no longer has the entry of the cursor */
+	GAP_TRUNCATED,  /* the file shrank under us: bytes between were never seen */
+	GAP_LOST_FILE,  /* the file of the cursor is gone; what it still held is unknown */
+	GAP_VACUUMED,   /* the journal no longer has the entry of the cursor */
 	GAP_READ_ERROR, /* reading failed; detail says why */
 	GAP_SUPPRESSED, /* journald dropped messages of a service; detail is its message */
 };
@@ -46,7 +46,8 @@ struct source_events {
 	    const char *cursor);
 	/* Lines that nobody will ever see; detail is for people. Comes before the
 	 * lines behind the gap; again after a restart if these were not taken. */
-	void (*on_gap)(void *ctx, struct source *src, enum source_gap gap, const char *detail);
+	void (*on_gap)(void *ctx, struct source *src, enum source_gap gap,
+	    const char *detail);
 	void *ctx;
 };
 

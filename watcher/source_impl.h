@@ -36,7 +36,7 @@ struct source {
 	char *name;
 	char trouble[sizeof((struct err *)0)->text];
 	struct line_batch batch;
-	size_t taken;	  /* lines of the batch */
+	size_t taken;     /* lines of the batch */
 	bool owes_cursor; /* to be offered without lines */
 	sd_event_source *io, *again, *retry;
 	unsigned wait_s; /* before the next retry */

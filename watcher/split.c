@@ -139,8 +139,8 @@ splitter_before(const struct splitter *s, const struct line_batch *batch, size_t
 {
 	if (i == 0 || batch->n == 0)
 		return (struct str){ NULL, 0 };
-	const char *end = i < batch->n ? batch->lines[i].text.p :
-					 batch->bytes + batch->nbytes;
+	const char *end =
+	    i < batch->n ? batch->lines[i].text.p : batch->bytes + batch->nbytes;
 	size_t n = (size_t)(end - batch->bytes);
 	uint64_t real = splitter_offset(s, batch, i) - (uint64_t)batch->lines[0].offset;
 

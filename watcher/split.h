@@ -16,8 +16,8 @@
 #include "watcher/reader.h"
 
 struct splitter {
-	char *carry;	  /* owned: beginning of the line that is not complete yet */
-	size_t ncarry;	  /* LINE_MAX_BYTES and one more: it may be the CR of CRLF */
+	char *carry;      /* owned: beginning of the line that is not complete yet */
+	size_t ncarry;    /* LINE_MAX_BYTES and one more: it may be the CR of CRLF */
 	uint64_t line_at; /* offset where that line begins */
 	uint64_t next_at; /* offset of the next byte that is fed */
 };

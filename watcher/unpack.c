@@ -24,7 +24,7 @@ struct slot {
 };
 
 struct unpack {
-	int fd;	     /* the caller's */
+	int fd;      /* the caller's */
 	int stop_fd; /* tells a thread that waits for a pipe to give up */
 	pthread_t thread;
 	bool has_thread;
@@ -47,10 +47,10 @@ bool
 unpack_is_packed(struct str magic)
 {
 	static const struct str known[] = {
-		STR_INIT("\x1f\x8b"),	      /* gzip, RFC 1952 */
+		STR_INIT("\x1f\x8b"),         /* gzip, RFC 1952 */
 		STR_INIT("\xfd\x37zXZ\0"),    /* xz */
 		STR_INIT("\x28\xb5\x2f\xfd"), /* zstd, RFC 8878 */
-		STR_INIT("BZh"),	      /* bzip2 */
+		STR_INIT("BZh"),              /* bzip2 */
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

@@ -34,6 +34,6 @@ int unpack_open(int fd, struct str peeked, struct unpack **unpack_out, struct er
 ssize_t unpack_read(struct unpack *u, const char *name, char *to, size_t n,
     struct err *err);
 uint64_t unpack_done_bytes(const struct unpack *u); /* compressed ones */
-void unpack_close(struct unpack *u);		    /* NULL is fine */
+void unpack_close(struct unpack *u);                /* NULL is fine */
 
 #endif

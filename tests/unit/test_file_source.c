@@ -148,8 +148,8 @@ start(struct rig *rig, enum source_start from)
 {
 	const struct source_events events = { on_lines, on_gap, rig };
 	struct err err = { "" };
-	int r = source_open_file(rig->loop, rig->path, rig->cursor, from, &events, &rig->src,
-	    &err);
+	int r = source_open_file(rig->loop, rig->path, rig->cursor, from, &events,
+	    &rig->src, &err);
 
 	if (r < 0)
 		fail_msg("%s", err.text);
@@ -712,8 +712,8 @@ test_unreadable(void **state)
 /* ---- while the loop runs: a writer in a thread, a rotator in another ---- */
 
 enum way {
-	WAY_RENAME,	 /* the server is told and reopens its log some lines later */
-	WAY_CREATE,	 /* the same, but the rotator creates the new file at once */
+	WAY_RENAME, /* the server is told and reopens its log some lines later */
+	WAY_CREATE, /* the same, but the rotator creates the new file at once */
 	WAY_COPYTRUNCATE,
 	WAY_DELETE,
 };
@@ -727,7 +727,7 @@ struct traffic {
 	pthread_cond_t changed;
 	unsigned written, rotations, reopened;
 	unsigned next_at; /* lines, then the next rotation comes */
-	bool reopen;	  /* wanted */
+	bool reopen;      /* wanted */
 };
 
 /* As servers do: whole lines, but not always whole buffers; the last line of a
@@ -746,7 +746,7 @@ write_lines(void *ctx)
 		pthread_mutex_lock(&t->lock);
 		/* The very last line comes when nothing can happen to it any more. */
 		while (!atomic_load(&t->done) && !t->reopen &&
-		    (i == MAX_NUMBER - 1 || i > t->next_at + t->every))
+		       (i == MAX_NUMBER - 1 || i > t->next_at + t->every))
 			pthread_cond_wait(&t->changed, &t->lock);
 		last = t->reopen && i % 100 == 99 && i + 1 < MAX_NUMBER;
 		pthread_mutex_unlock(&t->lock);
@@ -806,7 +806,7 @@ wait_for_reader(struct traffic *t)
 	struct timespec soon;
 
 	while (t->way == WAY_DELETE && atomic_load(&t->rig->highest) <= t->reopened &&
-	    !atomic_load(&t->done)) {
+	       !atomic_load(&t->done)) {
 		(void)clock_gettime(CLOCK_REALTIME, &soon);
 		soon.tv_nsec += soon.tv_nsec < 999000000 ? 1000000 : 0;
 		(void)pthread_cond_timedwait(&t->changed, &t->lock, &soon);

@@ -279,7 +279,8 @@ static void
 make_log(struct buf *out, unsigned lines)
 {
 	for (unsigned i = 0; i < lines; i++)
-		buf_addf(out, "Nov 21 02:41:%02u mx postfix/smtp[%u]: %x: to=<u%u@example.org>\n",
+		buf_addf(out,
+		    "Nov 21 02:41:%02u mx postfix/smtp[%u]: %x: to=<u%u@example.org>\n",
 		    i % 60, i, i * 2654435761u, i);
 }
 
@@ -313,8 +314,10 @@ test_packed(void **state)
 static void
 test_packed_small(void **state)
 {
-	static const struct str contents[] = { STR_INIT(""), STR_INIT("a"), STR_INIT("a\n") };
-	static const struct str wants[] = { STR_INIT(""), STR_INIT("0:a|"), STR_INIT("0:a|") };
+	static const struct str contents[] = { STR_INIT(""), STR_INIT("a"),
+		STR_INIT("a\n") };
+	static const struct str wants[] = { STR_INIT(""), STR_INIT("0:a|"),
+		STR_INIT("0:a|") };
 	struct dir *d = *state;
 
 	for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)

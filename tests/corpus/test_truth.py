@@ -1,0 +1,118 @@
+#!/usr/bin/python3
+"""`replay` against generated logs of which everything is known: outcomes, providers and
+the incidents that were put in.
+
+MAILWARDEN_TRUTH_LINES: lines of each log, 200,000 if not given.
+"""
+
+import json
+import os
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import support  # noqa: E402
+from support import Case  # noqa: E402
+
+LINES = int(os.environ.get("MAILWARDEN_TRUTH_LINES", 200000))
+# Fewer are within what is normal: a share of all mail is refused on any day.
+SURE_LINES = 20
+
+# Server, seed, more options of the generator.
+LOGS = (
+    ("postfix", 7),
+    ("postfix", 11, "--time-format", "rfc3339"),
+    ("postfix", 3, "--days", "4", "--incidents", "30", "--queue-ids", "short"),
+    ("sendmail", 7),
+    ("sendmail", 12, "--days", "4", "--incidents", "30"),
+    ("sendmail", 3, "--sendmail-reply", "no"),
+    ("opensmtpd", 7),
+    ("opensmtpd", 11, "--hosts", "8"),
+    ("dovecot", 7),
+    ("dovecot", 12, "--days", "4", "--incidents", "30"),
+    ("mixed", 7),
+    ("mixed", 11, "--time-format", "rfc3339"),
+    ("mixed", 12, "--days", "4", "--incidents", "30"),
+    ("mixed", 5, "--days", "7", "--incidents", "0"),
+)
+
+
+def is_about(found, injected):
+    """Same trouble, host and provider, and the two overlap in time."""
+    limit = injected["kind"] == "process_limit"
+    return (found["group"].get("host") == injected["host"] and
+            found["rule"].startswith("dovecot") == limit and
+            (limit or found.get("provider", "other") == injected["provider"]) and
+            found["opened"][:19] <= injected["last"][:19] and
+            found["last_seen"][:19] >= injected["first"][:19])
+
+
+def unknowable(path):
+    """Attempts at domains that no relay had told anything about yet, and that name no
+    relay themselves (DNS is down): (provider as later lines tell it, outcome) of each."""
+    done = support.mailwarden("parse", "--json", path)
+    told, early = {}, []
+    for line in done.stdout.splitlines():
+        event = json.loads(line)
+        if event["kind"] != "attempt" or event.get("direction") != "outbound":
+            continue
+        domain = event.get("recipient", "").rpartition("@")[2]
+        if "relay_ip" in event:
+            told.setdefault(domain, event.get("provider", "other"))
+        elif domain not in told and "provider" not in event and "outcome" in event:
+            early.append((domain, event["outcome"]))
+    return [(told.get(domain, "other"), outcome) for domain, outcome in early]
+
+
+class Truth(Case):
+    maxDiff = None
+
+    def check_providers(self, got, want):
+        if got == want:
+            return
+        for provider, outcome in unknowable(self.log):
+            want[provider][outcome] -= 1
+            want["other"][outcome] += 1
+        self.assertEqual(got, want)
+
+    def check(self, mta, number, *more):
+        truth = support.generate(self.log, LINES, mta, number, *more)
+        incidents, summary = support.replay(self.log)
+        self.assertEqual(summary["lines"], LINES)
+        self.assertEqual(summary["unparsed"], 0)
+        self.assertEqual(summary["incidents"], len(incidents))
+        self.assertEqual(summary["outcomes"], support.truth_outcomes(truth))
+        self.check_providers(support.providers(summary["providers"]),
+                             support.truth_providers(truth))
+        injected = [one for one in truth["incidents"] if one["affected_lines"] > 0 and
+                    one["kind"] in ("blocklist", "process_limit")]
+        for one in injected:
+            if one["kind"] == "process_limit" or one["affected_lines"] >= SURE_LINES:
+                self.assertTrue([found for found in incidents if is_about(found, one)],
+                                f"missed: {one}")
+        for found in incidents:
+            self.assertTrue([one for one in injected if is_about(found, one)],
+                            f"false: {found}")
+        return len(injected)
+
+    def test_logs(self):
+        injected = 0
+        for log in LOGS:
+            with self.subTest(log=" ".join(map(str, log))):
+                injected += self.check(*log)
+        self.assertGreater(injected, 30)
+
+    def test_threads_and_runs_agree(self):
+        support.generate(self.log, 60000, "mixed", 12, "--incidents", "40")
+        answers = []
+        for threads in ("1", "2", "4", "4"):
+            incidents, summary = support.replay(self.log, "--threads", threads)
+            summary.pop("seconds")
+            answers.append((incidents, summary))
+        for answer in answers[1:]:
+            self.assertEqual(answer, answers[0])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
