@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/plain.h"
 #include "paths.h"
 #include "rules/alert.h"
+
+enum { FOLD_COLUMNS = 78 };
 
 void
 app_help(const struct command *command, FILE *to)
@@ -158,14 +161,33 @@ app_helper_path(const char *name)
 void
 app_print_safe(struct str text, FILE *to)
 {
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
+	AUTO(buf_done) struct buf out = { 0 };
 
-		if (c < 0x20 || c == 0x7f)
-			fprintf(to, "\\x%02x", c);
-		else
-			fputc(c, to);
+	plain_add(&out, text);
+	if (out.n > 0)
+		(void)fwrite(out.p, 1, out.n, to);
+}
+
+void
+app_print_folded(struct str text, FILE *to)
+{
+	size_t column = 0;
+
+	while (text.n > 0) {
+		struct str word = str_cut(&text, ' ');
+
+		if (word.n == 0)
+			continue;
+		if (column > 0 && column + 1 + word.n > FOLD_COLUMNS) {
+			fputc('\n', to);
+			column = 0;
+		}
+		fputs(column == 0 ? "    " : " ", to);
+		column += (column == 0 ? 4 : 1) + word.n;
+		app_print_safe(word, to);
 	}
+	if (column > 0)
+		fputc('\n', to);
 }
 
 bool

@@ -71,8 +71,10 @@ int64_t app_now_us(void);
 /* Path of a helper program: beside a program run from its build folder, or libexec. */
 char *app_helper_path(const char *name); /* owned by the caller; NULL without memory */
 
-/* Text from strangers on a terminal: control characters as \xNN. */
+/* Text from strangers on a terminal, as plain_add() of core/plain.h. */
 void app_print_safe(struct str text, FILE *to);
+/* A paragraph for 80 columns, indented; safe as above. */
+void app_print_folded(struct str text, FILE *to);
 /* Colours only on a terminal and without NO_COLOR. */
 bool app_wants_colour(FILE *to);
 

@@ -29,6 +29,12 @@ check_rules(struct check *c)
 	if (p == 0 && k == 0 && a == 0)
 		c->alert_examples =
 		    alert_rules_check(book.alerts, book.parsers, book.catalogue, &c->diags);
+	if ((p < 0 || k < 0 || a < 0) && c->diags.errors == 0)
+		diag_add(&c->diags, (struct pos){ dirs.dirs[0], 0, 0 },
+		    "cannot be loaded: %s",
+		    strerror(p < 0   ? -p
+			     : k < 0 ? -k
+				     : -a));
 	if (!c->json && c->diags.errors == 0)
 		printf("%zu parser rules, %zu examples; %zu alert rules, %zu examples; "
 		       "%zu reply codes: all as expected\n",

@@ -44,30 +44,7 @@ print_times(const struct list *list, const struct incident *in)
 		buf_add(&text, STR(", once"));
 	else
 		buf_addf(&text, ", %lld times", (long long)in->count);
-	printf("    %.*s\n", STR_ARG(buf_str(&text)));
-}
-
-/* Words of a paragraph, folded for 80 columns. */
-static void
-print_folded(struct str text)
-{
-	size_t column = 0;
-
-	while (text.n > 0) {
-		struct str word = str_cut(&text, ' ');
-
-		if (word.n == 0)
-			continue;
-		if (column > 0 && column + 1 + word.n > 76) {
-			fputc('\n', stdout);
-			column = 0;
-		}
-		fputs(column == 0 ? "    " : " ", stdout);
-		column += column == 0 ? 4 + word.n : 1 + word.n;
-		app_print_safe(word, stdout);
-	}
-	if (column > 0)
-		fputc('\n', stdout);
+	printf("%.*s\n", STR_ARG(buf_str(&text)));
 }
 
 static int
@@ -88,11 +65,10 @@ print_one(void *ctx, const struct incident *in)
 	printf("%s%-8s%s  %.*s  ", colour_of(list, in),
 	    in->state == INCIDENT_RESOLVED ? "resolved" : severity_name(in->severity),
 	    list->colour ? "\x1b[0m" : "", STR_ARG(in->id));
-	app_print_safe(in->summary, stdout);
-	fputc('\n', stdout);
 	print_times(list, in);
+	app_print_folded(in->summary, stdout);
 	if (in->state == INCIDENT_OPEN)
-		print_folded(in->advice);
+		app_print_folded(in->advice, stdout);
 	return 0;
 }
 

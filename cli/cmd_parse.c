@@ -6,7 +6,7 @@
 
 #include "cli/input.h"
 #include "core/clock.h"
-#include "core/json.h"
+#include "core/plain.h"
 
 enum output {
 	OUTPUT_TEXT,
@@ -42,20 +42,6 @@ begin_batch(void *ctx, struct input_batch *batch)
 	buf_clear(batch->data);
 }
 
-/* Control characters of strangers as \xNN. */
-static void
-add_safe(struct buf *out, struct str text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		if (c < 0x20 || c == 0x7f)
-			buf_addf(out, "\\x%02x", c);
-		else
-			buf_add_char(out, text.p[i]);
-	}
-}
-
 /* For people: time, host, kind, outcome, then who and what, as far as the line says. */
 static void
 add_text(struct buf *out, const struct event *ev)
@@ -66,7 +52,7 @@ add_text(struct buf *out, const struct event *ev)
 
 	clock_rfc3339(out, ev->time_us, ev->offset_min);
 	buf_add_char(out, ' ');
-	add_safe(out, event_text(ev, EVF_host));
+	plain_add(out, event_text(ev, EVF_host));
 	buf_addf(out, " %s", event_enum_name(EVT_KIND, event_num(ev, EVF_kind)));
 	if (event_has(ev, EVF_outcome))
 		buf_addf(out, " %s",
@@ -75,7 +61,7 @@ add_text(struct buf *out, const struct event *ev)
 		if (!event_has(ev, shown[i]))
 			continue;
 		buf_addf(out, " %s=", event_field_name(shown[i]));
-		add_safe(out, event_text(ev, shown[i]));
+		plain_add(out, event_text(ev, shown[i]));
 	}
 }
 
@@ -97,7 +83,7 @@ static void
 on_unparsed(void *ctx, struct input_batch *batch, const struct line *line)
 {
 	(void)ctx;
-	add_safe(batch->data, line->text);
+	plain_add(batch->data, line->text);
 	buf_add_char(batch->data, '\n');
 }
 

@@ -107,27 +107,21 @@ print_incident(void *ctx, const struct incident *in)
 		(void)fwrite(out->p, 1, out->n, stdout);
 		return 0;
 	}
+	buf_addf(out, "%-8s  ", severity_name(in->severity));
 	clock_rfc3339(out, in->opened_us, 0);
 	out->n -= 13; /* to the second */
-	buf_addf(out, "Z  %-8s  ", severity_name(in->severity));
-	buf_add(out, in->summary);
 	if (in->count == 1)
-		buf_add(out, STR("\n    once, "));
+		buf_add(out, STR("Z  once, "));
 	else
-		buf_addf(out, "\n    %lld times, ", (long long)in->count);
+		buf_addf(out, "Z  %lld times, ", (long long)in->count);
 	if (in->resolved_us != 0) {
 		buf_add(out, STR("resolved after "));
 		clock_span_words(out, in->resolved_us - in->opened_us);
 	} else {
 		buf_add(out, STR("not resolved"));
 	}
-	buf_addf(out, "  [%.*s]\n", STR_ARG(in->rule));
-	struct str text = buf_str(out);
-
-	while (text.n > 0) {
-		app_print_safe(str_cut(&text, '\n'), stdout);
-		fputc('\n', stdout);
-	}
+	printf("%.*s\n", STR_ARG(buf_str(out)));
+	app_print_folded(in->summary, stdout);
 	return 0;
 }
 

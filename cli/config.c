@@ -31,9 +31,11 @@ default_state(void)
 	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	char *path = NULL;
 
-	if (geteuid() == 0 || (xdg == NULL && home == NULL))
+	bool has_xdg = xdg != NULL && xdg[0] == '/';
+
+	if (geteuid() == 0 || (!has_xdg && home == NULL))
 		return strdup(PATH_STATE "/mailwarden.db");
-	if (xdg != NULL && xdg[0] == '/')
+	if (has_xdg)
 		return asprintf(&path, "%s/mailwarden/mailwarden.db", xdg) < 0 ? NULL
 									       : path;
 	return asprintf(&path, "%s/.local/state/mailwarden/mailwarden.db", home) < 0 ? NULL
@@ -125,7 +127,9 @@ read_recipients(const struct ynode *map, struct config_relay *relay, struct diag
 	if (n == 0)
 		diag_add(diags, map->at, "`to`: whom shall the alerts reach?");
 	relay->to = calloc(n + 1, sizeof *relay->to);
-	for (size_t i = 0; i < n && relay->to != NULL; i++) {
+	if (relay->to == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++) {
 		if (!ynode_is(&values[i], YNODE_SCALAR, "a mail address", diags) ||
 		    str_find_char(values[i].text, '@') <= 0) {
 			diag_add(diags, values[i].at, "a mail address has an @ in it");

@@ -16,7 +16,7 @@
 #define EXPIRE_EVERY_US (6 * 3600 * (uint64_t)US_PER_S)
 #define TICK_ACCURACY_US ((uint64_t)US_PER_S)
 
-enum { MAX_SOURCES = 64, EXPIRE_FIRST_S = 60 };
+enum { MAX_SOURCES = 64, EXPIRE_FIRST_S = 60, TICK_AGAIN_S = 60 };
 
 struct daemon {
 	const struct daemon_settings *settings;
@@ -65,17 +65,15 @@ lock_store(struct daemon *d)
 static int on_tick(sd_event_source *source, uint64_t usec, void *ctx);
 
 static void
-set_tick(struct daemon *d)
+set_tick(struct daemon *d, int64_t not_before_us)
 {
 	int64_t due_us = pipeline_next_due(d->pipeline);
 
 	d->tick = sd_event_source_disable_unref(d->tick);
 	if (d->loop == NULL || due_us == INT64_MAX)
 		return;
-	int64_t now_us = app_now_us();
-
-	if (due_us < now_us)
-		due_us = now_us;
+	if (due_us < not_before_us)
+		due_us = not_before_us;
 	(void)sd_event_add_time(d->loop, &d->tick, CLOCK_REALTIME,
 	    (uint64_t)due_us + US_PER_S, TICK_ACCURACY_US, on_tick, d);
 }
@@ -91,7 +89,7 @@ after_commit(struct daemon *d)
 		fputs("store works again\n", stderr);
 		d->last_failure.text[0] = '\0';
 	}
-	set_tick(d);
+	set_tick(d, app_now_us());
 }
 
 /* Tells a fault when it is new. */
@@ -114,10 +112,13 @@ on_tick(sd_event_source *source, uint64_t usec, void *ctx)
 
 	(void)source;
 	(void)usec;
-	if (pipeline_tick(d->pipeline, app_now_us(), &err) < 0)
+	if (pipeline_tick(d->pipeline, app_now_us(), &err) < 0) {
 		store_failed(d, &err);
-	else
+		/* No line may ever come again: the span must end all the same. */
+		set_tick(d, app_now_us() + TICK_AGAIN_S * (int64_t)US_PER_S);
+	} else {
 		after_commit(d);
+	}
 	return 0;
 }
 
@@ -207,7 +208,10 @@ open_sources(struct daemon *d)
 {
 	struct err err;
 
-	for (size_t i = 0; i < d->settings->nsources && i < MAX_SOURCES; i++)
+	if (d->settings->nsources > MAX_SOURCES)
+		return app_fail(EXIT_CONFIG, "%zu sources: more than %d",
+		    d->settings->nsources, MAX_SOURCES);
+	for (size_t i = 0; i < d->settings->nsources; i++)
 		if (open_source(d, &d->settings->sources[i], &err) < 0)
 			return app_fail(EXIT_STORE, "%s", err.text);
 	return EXIT_FINE;
@@ -236,6 +240,7 @@ on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *ct
 	} else {
 		app_free_rules(&d->book);
 		d->book = fresh;
+		set_tick(d, app_now_us());
 		fputs("rules reloaded\n", stderr);
 	}
 	(void)sd_notify(0, "READY=1");
@@ -329,7 +334,7 @@ run_loop(struct daemon *d)
 	else if (notifier_start(d->loop, &args, &d->notifier, &err) < 0)
 		return app_fail(EXIT_FAILED, "%s", err.text);
 	notifier_wake(d->notifier);
-	set_tick(d);
+	set_tick(d, app_now_us());
 	(void)sd_notifyf(0, "READY=1\nSTATUS=watching %zu sources", d->nsources);
 	int r = sd_event_loop(d->loop);
 

@@ -1,4 +1,5 @@
 /* mailwarden: watches the logs of a mail host and tells its admin when mail stops. */
+#include <errno.h>
 #include <string.h>
 
 #include "cli/app.h"
@@ -18,6 +19,19 @@ usage(FILE *to)
 	for (size_t i = 0; commands[i] != NULL; i++)
 		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n`mailwarden COMMAND --help` tells more; so does mailwarden(1).\n", to);
+}
+
+/* Output that did not arrive is a failure, unless its reader has gone. */
+static int
+finish(int code)
+{
+	errno = 0;
+	bool lost = fflush(stdout) != 0 || ferror(stdout) != 0;
+
+	if (!lost || errno == EPIPE || code != EXIT_FINE)
+		return code;
+	return app_fail(EXIT_FAILED, "write output: %s",
+	    errno == 0 ? "not all of it was taken" : strerror(errno));
 }
 
 static int
@@ -69,7 +83,7 @@ main(int argc, char **argv)
 				return EXIT_FINE;
 			}
 		}
-		return commands[i]->run(argc - 1, argv + 1);
+		return finish(commands[i]->run(argc - 1, argv + 1));
 	}
 	return unknown(word);
 }

@@ -8,12 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/app.h"
 #include "core/clock.h"
 
-enum { RESTART_AFTER_S = 10 };
+enum {
+	RESTART_AFTER_S = 10, /* doubles while it keeps dying */
+	RESTART_AT_LATEST_S = 600,
+	STOP_WITHIN_S = 20, /* what it is sending may end; systemd waits 90 */
+};
 
 struct notifier {
 	sd_event *loop;
@@ -21,6 +26,8 @@ struct notifier {
 	pid_t pid; /* 0: not running */
 	int wake_fd;
 	sd_event_source *child, *restart;
+	uint64_t started_us; /* monotonic */
+	uint64_t wait_s;     /* before the next start */
 };
 
 /* The child's side: argv for mailwarden-notify. Does not return. */
@@ -60,7 +67,10 @@ spawn(struct notifier *n, struct err *err)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		(void)dup2(fds[0], STDIN_FILENO);
+		if (fds[0] == STDIN_FILENO) /* ours was closed: no copy, same flags */
+			(void)fcntl(STDIN_FILENO, F_SETFD, 0);
+		else
+			(void)dup2(fds[0], STDIN_FILENO);
 		become(path, &n->args, false);
 	}
 	(void)close(fds[0]);
@@ -73,7 +83,28 @@ spawn(struct notifier *n, struct err *err)
 	return 0;
 }
 
+/* Its input ends, and with it the child, after what it is sending; told to if that is long. */
+static void
+end_child(struct notifier *n)
+{
+	const struct timespec step = { .tv_nsec = 50 * 1000 * 1000 };
+
+	if (n->wake_fd >= 0)
+		(void)close(n->wake_fd);
+	n->wake_fd = -1;
+	for (int i = 0; n->pid > 0 && i < STOP_WITHIN_S * 20; i++) {
+		if (waitpid(n->pid, NULL, WNOHANG) != 0)
+			n->pid = 0;
+		else
+			(void)nanosleep(&step, NULL);
+	}
+	if (n->pid > 0 && kill(n->pid, SIGTERM) == 0)
+		(void)waitpid(n->pid, NULL, 0);
+	n->pid = 0;
+}
+
 static int on_child(sd_event_source *source, const siginfo_t *info, void *ctx);
+static int on_restart(sd_event_source *source, uint64_t usec, void *ctx);
 
 static int
 start(struct notifier *n, struct err *err)
@@ -82,8 +113,24 @@ start(struct notifier *n, struct err *err)
 
 	if (r < 0)
 		return r;
+	(void)sd_event_now(n->loop, CLOCK_MONOTONIC, &n->started_us);
 	r = sd_event_add_child(n->loop, &n->child, n->pid, WEXITED, on_child, n);
-	return r < 0 ? err_set(err, r, "watch the notifier: %s", strerror(-r)) : 0;
+	if (r == 0)
+		return 0;
+	end_child(n); /* nobody would hear of its end */
+	return err_set(err, r, "watch the notifier: %s", strerror(-r));
+}
+
+/* Starts it later; the later, the more often it died young. */
+static void
+restart_later(struct notifier *n)
+{
+	uint64_t wait_s = n->wait_s;
+
+	n->wait_s = wait_s * 2 < RESTART_AT_LATEST_S ? wait_s * 2 : RESTART_AT_LATEST_S;
+	n->restart = sd_event_source_unref(n->restart);
+	(void)sd_event_add_time_relative(n->loop, &n->restart, CLOCK_MONOTONIC,
+	    wait_s * US_PER_S, US_PER_S, on_restart, n);
 }
 
 static int
@@ -94,9 +141,11 @@ on_restart(sd_event_source *source, uint64_t usec, void *ctx)
 
 	(void)source;
 	(void)usec;
-	n->restart = sd_event_source_unref(n->restart);
-	if (start(n, &err) < 0)
-		fprintf(stderr, "mailwarden: %s\n", err.text);
+	if (start(n, &err) < 0) { /* during an upgrade, say */
+		fprintf(stderr, "mailwarden: %s; tried again in %llu s\n", err.text,
+		    (unsigned long long)n->wait_s);
+		restart_later(n);
+	}
 	return 0;
 }
 
@@ -104,18 +153,21 @@ static int
 on_child(sd_event_source *source, const siginfo_t *info, void *ctx)
 {
 	struct notifier *n = ctx;
+	uint64_t now_us = n->started_us;
 
 	(void)source;
+	(void)sd_event_now(n->loop, CLOCK_MONOTONIC, &now_us);
+	if (now_us - n->started_us > RESTART_AT_LATEST_S * (uint64_t)US_PER_S)
+		n->wait_s = RESTART_AFTER_S;
 	fprintf(stderr,
-	    "mailwarden: the notifier ended with %s %d; it starts again in %d s\n",
+	    "mailwarden: the notifier ended with %s %d; it starts again in %llu s\n",
 	    info->si_code == CLD_EXITED ? "exit code" : "signal", info->si_status,
-	    RESTART_AFTER_S);
+	    (unsigned long long)n->wait_s);
 	n->pid = 0;
 	(void)close(n->wake_fd);
 	n->wake_fd = -1;
 	n->child = sd_event_source_unref(n->child);
-	(void)sd_event_add_time_relative(n->loop, &n->restart, CLOCK_MONOTONIC,
-	    (uint64_t)RESTART_AFTER_S * US_PER_S, US_PER_S, on_restart, n);
+	restart_later(n);
 	return 0;
 }
 
@@ -130,6 +182,7 @@ notifier_start(sd_event *loop, const struct notifier_args *args, struct notifier
 	n->loop = loop;
 	n->args = *args;
 	n->wake_fd = -1;
+	n->wait_s = RESTART_AFTER_S;
 	int r = start(n, err);
 
 	if (r < 0) {
@@ -155,10 +208,7 @@ notifier_stop(struct notifier *n)
 		return;
 	(void)sd_event_source_disable_unref(n->child);
 	(void)sd_event_source_disable_unref(n->restart);
-	if (n->wake_fd >= 0)
-		(void)close(n->wake_fd); /* it ends by itself, after what it is sending */
-	if (n->pid > 0)
-		(void)waitpid(n->pid, NULL, 0);
+	end_child(n);
 	free(n);
 }
 

@@ -22,7 +22,7 @@ enum { MANY_LINES = 2048, PORTION_LINES = 512 };
 
 struct pipeline {
 	struct store *store;
-	const struct rulebook *book;
+	struct rulebook book; /* its parts are the caller's */
 	struct parser
 	    *parsers[POOL_MAX_WORKERS]; /* one for each worker, at least the first */
 	size_t nparsers;
@@ -36,6 +36,7 @@ struct pipeline {
 	int failed; /* of this batch, negative errno */
 	int64_t now_us;
 	int64_t last_batch_us; /* wall clock when lines came last */
+	bool stale;            /* the engine knows what was rolled back */
 };
 
 static int
@@ -104,12 +105,15 @@ pipeline_set_rules(struct pipeline *p, const struct rulebook *book, struct err *
 		free_parsers(parsers);
 		return r < 0 ? r : -EIO;
 	}
+	if (p->engine != NULL && !p->stale) /* the log's clock does not go back */
+		engine_tick(engine, engine_now(p->engine));
 	free_parsers(p->parsers);
 	engine_free(p->engine);
 	memcpy(p->parsers, parsers, sizeof parsers);
 	p->nparsers = n;
 	p->engine = engine;
-	p->book = book;
+	p->stale = false;
+	p->book = *book;
 	return 0;
 }
 
@@ -177,7 +181,11 @@ pipeline_cursor(struct pipeline *p, const char *source, struct err *err)
 
 	if (r < 0 && r != -ENOENT)
 		return NULL;
-	return str_dup(buf_str(&out));
+	char *cursor = str_dup(buf_str(&out));
+
+	if (cursor == NULL)
+		(void)err_set(err, -ENOMEM, "out of memory");
+	return cursor;
 }
 
 /* --- what the engine hands over --- */
@@ -437,20 +445,29 @@ take_lines(struct pipeline *p, const struct line *lines, size_t n)
 						 : take_many(p, lines, n);
 }
 
-/* After a rollback the engine may know what the store does not: it is built anew. */
+/* What was rolled back the engine may know and the store not: it is built anew. */
+static int
+renew_engine(struct pipeline *p, struct err *err)
+{
+	struct engine *fresh = load_engine(p, &p->book, err);
+
+	if (fresh == NULL)
+		return -EIO;
+	engine_free(p->engine);
+	p->engine = fresh;
+	p->stale = false;
+	return 0;
+}
+
 static int
 undo(struct pipeline *p, int r)
 {
 	struct err second;
-	struct engine *fresh;
 
 	store_rollback(p->store);
 	p->counts = (struct ledger_counts){ 0 };
-	fresh = load_engine(p, p->book, &second);
-	if (fresh != NULL) {
-		engine_free(p->engine);
-		p->engine = fresh;
-	}
+	p->stale = true;
+	(void)renew_engine(p, &second); /* else before the next batch */
 	return r;
 }
 
@@ -461,6 +478,8 @@ begin(struct pipeline *p, const char *source, struct err *err)
 	p->failed = 0;
 	p->source = str_of(source);
 	p->now_us = app_now_us();
+	if (p->stale && renew_engine(p, err) < 0)
+		return -EIO;
 	return store_begin(p->store, err);
 }
 
@@ -517,10 +536,16 @@ pipeline_tick(struct pipeline *p, int64_t now_us, struct err *err)
 
 	if (r < 0)
 		return r;
+	struct pipeline_totals before = p->totals;
+
 	engine_tick(p->engine, engine_now(p->engine) + (now_us - p->last_batch_us));
-	p->last_batch_us = now_us;
 	r = flush_engine(p);
 	if (r == 0)
 		r = store_commit(p->store, err);
-	return r < 0 ? undo(p, r) : 0;
+	if (r < 0) {
+		p->totals = before;
+		return undo(p, r);
+	}
+	p->last_batch_us = now_us;
+	return 0;
 }

@@ -5,8 +5,8 @@
  *            rows and the cursor are committed together (design, invariant 1). After a
  *            failed batch the engine is built again from the store, so that nothing of
  *            the batch is left.
- * Ownership  Rules stay the caller's and must outlive the pipeline; the store is the
- *            pipeline's.
+ * Ownership  Rules stay the caller's and must outlive the pipeline, or until others are set;
+ *            the struct that names them may go. The store is the pipeline's.
  * Errors     Negative errno with the reason in *err; the batch may be offered again.
  */
 #ifndef CLI_PIPELINE_H

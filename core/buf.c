@@ -8,6 +8,8 @@
 bool
 buf_reserve(struct buf *b, size_t more)
 {
+	if (b->failed)
+		return false; /* nothing behind a hole */
 	if (b->cap - b->n >= more)
 		return true;
 	size_t cap = b->cap < 256 ? 256 : b->cap;

@@ -270,7 +270,7 @@ event_json(const struct event *ev, struct buf *out)
 	if (ev->source.n > 0) {
 		buf_add(out, STR(",\"source\":"));
 		json_quote(out, ev->source);
-		if (ev->offset >= 0) {
+		if (ev->offset >= 0 && !out->failed) {
 			out->n--; /* the offset stands inside the quotes */
 			buf_add_char(out, ':');
 			buf_add_int(out, ev->offset);

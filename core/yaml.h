@@ -22,11 +22,6 @@ enum {
 };
 
 struct yaml;
-/* TEMPORARY-SHIM */
-#define yaml_load ydoc_load
-#define yaml_parse ydoc_parse
-#define yaml_free ydoc_free
-#define yaml_root ydoc_root
 
 enum ynode_type {
 	YNODE_SCALAR,

@@ -1,6 +1,6 @@
 #include "notify/dialogue.h"
 
-#include "notify/plain.h"
+#include "core/plain.h"
 
 void
 dialogue_done(struct dialogue *dialogue)

@@ -7,7 +7,7 @@
  *            at while the session lasts.
  * Limits     Of what we send only the verb is looked at and nothing is kept: no
  *            credential can end up here. Of a reply DIALOGUE_REPLY_BYTES are kept, of
- *            refusals DIALOGUE_REFUSED_BYTES, shown as in notify/plain.h.
+ *            refusals DIALOGUE_REFUSED_BYTES, shown as in core/plain.h.
  */
 #ifndef NOTIFY_DIALOGUE_H
 #define NOTIFY_DIALOGUE_H

@@ -1,7 +1,7 @@
 #include "notify/mail.h"
 
 #include "core/clock.h"
-#include "notify/plain.h"
+#include "core/plain.h"
 
 enum {
 	FOLD_COLUMNS = 78,  /* RFC 5322, 2.1.1: should be no more */

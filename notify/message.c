@@ -2,7 +2,7 @@
 
 #include "core/clock.h"
 #include "notify/mail.h"
-#include "notify/plain.h"
+#include "core/plain.h"
 
 /* Characters, not bytes; wide ones count one, as an approximation. */
 static size_t

@@ -6,7 +6,7 @@
  *            where to read on. Short lines with a label, so that a phone may fold them.
  * Ownership  Writes into the caller's buffers; no text is kept.
  * Limits     Log text comes from strangers: control characters, bidi overrides and
- *            bytes that are not UTF-8 are shown by number (notify/plain.h). Running text
+ *            bytes that are not UTF-8 are shown by number (core/plain.h). Running text
  *            is folded at MESSAGE_COLUMNS; evidence lines and addresses of pages are
  *            not, the former are cut at MESSAGE_EVIDENCE_BYTES. The newest
  *            MESSAGE_AFFECTED names and the first and last MESSAGE_EVIDENCE_LINES / 2

@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "notify/mail.h"
 #include "notify/message.h"
-#include "notify/plain.h"
+#include "core/plain.h"
 
 /* A row, copied: the outbox may not change while the store walks through it. */
 struct entry {

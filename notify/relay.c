@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "notify/dialogue.h"
-#include "notify/plain.h"
+#include "core/plain.h"
 #include "notify/secret.h"
 
 /* Renamed in libcurl 8.2.0; the old name had an L too many. */

@@ -205,7 +205,7 @@ load_file(struct loading *l, enum kind kind, const char *path)
 {
 	AUTO(auto_yaml) struct yaml *yaml = NULL;
 	size_t before = l->reader.diags->errors;
-	int r = yaml_load(path, &yaml, l->reader.diags);
+	int r = ydoc_load(path, &yaml, l->reader.diags);
 
 	if (r == -EINVAL) {
 		l->faulty = true;
@@ -214,7 +214,7 @@ load_file(struct loading *l, enum kind kind, const char *path)
 	if (r < 0)
 		return r;
 
-	const struct ynode *rows = yaml_root(yaml);
+	const struct ynode *rows = ydoc_root(yaml);
 
 	if (kind == SUSPICIONS)
 		rows = open_suspicions(l, rows);

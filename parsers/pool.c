@@ -114,7 +114,9 @@ feed(struct pool *pool)
 
 			failed = t < 0 ? t : 0;
 		}
+		(void)pthread_mutex_lock(&pool->lock); /* an idle worker may look at it */
 		oldest->state = SLOT_FREE;
+		(void)pthread_mutex_unlock(&pool->lock);
 	}
 }
 

@@ -144,11 +144,9 @@ void pattern_done(struct pattern *pattern);
 /* The text behind what `skip` allows. */
 struct str rule_skip_text(enum rule_skip skip, struct str text);
 
-/* Tries one pattern only; for checking. */
 /* Joins the files of a set: services, dispatch tables. */
 int ruleset_assemble(struct ruleset *set, struct diags *diags);
 
-bool pattern_matches(struct matcher *m, const struct pattern *pattern, struct str text);
 /* The rule that matched last. */
 const struct rule *matcher_last_rule(const struct matcher *m);
 

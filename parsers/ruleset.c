@@ -84,15 +84,14 @@ run(struct matcher *m, const struct pattern *p, struct str text, pcre2_match_dat
 {
 	PCRE2_SPTR subject = (PCRE2_SPTR)(text.n > 0 ? text.p : "");
 
-	if (m->jit)
-		return pcre2_jit_match(p->re, subject, text.n, 0, 0, groups, m->limits);
-	return pcre2_match(p->re, subject, text.n, 0, 0, groups, m->limits);
-}
+	if (m->jit) {
+		int rc = pcre2_jit_match(p->re, subject, text.n, 0, 0, groups, m->limits);
 
-bool
-pattern_matches(struct matcher *m, const struct pattern *pattern, struct str text)
-{
-	return run(m, pattern, text, m->groups) >= 0;
+		if (rc !=
+		    PCRE2_ERROR_JIT_BADOPTION) /* else: not compiled, memory may not run */
+			return rc;
+	}
+	return pcre2_match(p->re, subject, text.n, 0, 0, groups, m->limits);
 }
 
 size_t
@@ -302,8 +301,8 @@ static inline bool
 begins_with(struct str text, struct str begins)
 {
 	return begins.n == 0 ||
-	    (text.n >= begins.n && text.p[begins.n - 1] == begins.p[begins.n - 1] &&
-		memcmp(text.p, begins.p, begins.n) == 0);
+	       (text.n >= begins.n && text.p[begins.n - 1] == begins.p[begins.n - 1] &&
+		   memcmp(text.p, begins.p, begins.n) == 0);
 }
 
 enum match_result

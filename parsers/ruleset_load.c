@@ -332,16 +332,25 @@ read_top(struct rule_file *file, const struct ynode *root, struct diags *diags)
 	if (!ynode_is(claims, YNODE_LIST, "a list of process names", diags) ||
 	    !ynode_is(rules, YNODE_LIST, "a list of rules", diags))
 		return false;
-	for (size_t i = 0; i < claims->n; i++)
-		if (!ynode_is(&claims->values[i], YNODE_SCALAR, "a process name", diags) ||
-		    claims->values[i].text.n == 0)
+	if (claims->n == 0)
+		diag_add(diags, claims->at, "no process is claimed");
+	for (size_t i = 0; i < claims->n; i++) {
+		const struct ynode *claim = &claims->values[i];
+
+		if (!ynode_is(claim, YNODE_SCALAR, "a process name", diags))
 			return false;
-	return true;
+		if (claim->text.n == 0) {
+			diag_add(diags, claim->at, "an empty process name");
+			return false;
+		}
+	}
+	return claims->n > 0;
 }
 
 int
 rule_file_load(const char *path, struct rule_file *file, struct diags *diags)
 {
+	size_t before = diags->errors;
 	int r = ydoc_load(path, &file->yaml, diags);
 
 	if (r < 0)
@@ -363,7 +372,7 @@ rule_file_load(const char *path, struct rule_file *file, struct diags *diags)
 		file->nrules++;
 		good &= read_rule(file, &rules->values[i], &file->rules[i], diags);
 	}
-	return good ? 0 : -EINVAL;
+	return good && diags->errors == before ? 0 : -EINVAL;
 }
 
 void
@@ -444,6 +453,7 @@ list_files(struct ruleset *set, const char *const *dirs, size_t ndirs, struct di
 static int
 load_all(struct ruleset *set, const char *const *dirs, size_t ndirs, struct diags *diags)
 {
+	size_t before = diags->errors;
 	int r = list_files(set, dirs, ndirs, diags);
 
 	if (r < 0)
@@ -455,6 +465,8 @@ load_all(struct ruleset *set, const char *const *dirs, size_t ndirs, struct diag
 			return one;
 		r = one < 0 ? one : r;
 	}
+	if (r == 0 && diags->errors != before)
+		r = -EINVAL; /* some faults are only told */
 	if (r == 0)
 		r = ruleset_assemble(set, diags);
 	if (r == 0)

@@ -208,6 +208,7 @@ static int
 read_file(struct alert_rules *set, const struct ynode *root, struct diags *diags)
 {
 	const struct ynode *rules = ynode_get(root, "rules");
+	size_t before = diags->errors;
 	bool good = true;
 
 	if (!ynode_is(root, YNODE_MAP, "rules", diags) ||
@@ -234,13 +235,14 @@ read_file(struct alert_rules *set, const struct ynode *root, struct diags *diags
 		good &= read_rule(&rules->values[i], rule, diags);
 		good &= join_troubles(set, rule, diags);
 	}
-	return good ? 0 : -EINVAL;
+	return good && diags->errors == before ? 0 : -EINVAL;
 }
 
 static int
 load_all(struct alert_rules *set, const char *const *dirs, size_t ndirs,
     struct diags *diags)
 {
+	size_t before = diags->errors;
 	int r = folder_list_yaml(dirs, ndirs, "alerts", &set->list, diags);
 
 	if (r < 0)
@@ -257,6 +259,8 @@ load_all(struct alert_rules *set, const char *const *dirs, size_t ndirs,
 			return one;
 		r = one < 0 ? one : r;
 	}
+	if (r == 0 && diags->errors != before)
+		r = -EINVAL; /* some faults are only told */
 	return r;
 }
 

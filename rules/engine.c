@@ -134,7 +134,7 @@ link_live(struct engine *e, struct live *l)
 	e->alive++;
 }
 
-/* Takes it out of the table and keeps it for the next flush. */
+/* Takes it out of the table and keeps it for the next flush, if that has anything to say. */
 static void
 retire(struct engine *e, struct live *l)
 {
@@ -146,6 +146,10 @@ retire(struct engine *e, struct live *l)
 	*(l->prev == NULL ? &e->first : &l->prev->next) = l->next;
 	*(l->next == NULL ? &e->last : &l->next->prev) = l->prev;
 	e->alive--;
+	if (l->state == INCIDENT_PENDING && !l->saved) {
+		live_free(l); /* nobody has ever heard of it: batches do not pile them up */
+		return;
+	}
 	l->next = e->over;
 	e->over = l;
 }
@@ -352,7 +356,8 @@ engine_tick(struct engine *e, int64_t now_us)
 {
 	if (now_us > e->now_us)
 		e->now_us = now_us;
-	if (e->now_us >= e->due_us)
+	/* What one span's end resolves, the next may end for good: replay makes big steps. */
+	while (e->now_us >= e->due_us)
 		expire(e);
 }
 

@@ -47,9 +47,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_folder_write((struct str){ (const char *)data, size });
 	int r = alert_rules_load(dirs, 1, &rules, &diags);
 
-	CHECK(r == 0 || (r < 0 && rules == NULL && diags.errors > 0));
+	CHECK((r == 0) == (diags.errors == 0) && r <= 0);
+	CHECK((r == 0) == (rules != NULL));
 	if (r == 0) {
-		CHECK(rules != NULL);
 		(void)alert_rules_kinds(rules);
 		(void)alert_rules_check(rules, parsers, catalogue, &diags);
 	}

@@ -6,7 +6,7 @@ static const struct fuzz_mta dovecot = {
 	.processes = { STR_INIT("dovecot"), STR_INIT("dovecot-lda"),
 	    STR_INIT("dovecot-auth") },
 	.delivered = { STR_INIT("saved mail to"), STR_INIT("stored mail into"),
-	    STR_INIT("Sent message to"), STR_INIT("relay") },
+	    STR_INIT("Sent message to"), STR_INIT("Successfully relayed") },
 };
 
 int

@@ -61,9 +61,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_folder_write((struct str){ (const char *)data, size });
 	int r = ruleset_load(dirs, 1, &rules, &diags);
 
-	CHECK(r == 0 || (r < 0 && rules == NULL && diags.errors > 0));
+	CHECK((r == 0) == (diags.errors == 0) && r <= 0);
+	CHECK((r == 0) == (rules != NULL));
 	if (r == 0) {
-		CHECK(rules != NULL);
 		(void)ruleset_check(rules, &diags);
 		parse_some(rules);
 	}

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "notify/plain.h"
+#include "core/plain.h"
 
 static const int64_t hour_us = INT64_C(3600000000);
 static const int64_t opened_us = INT64_C(1795228877482913); /* 2026-11-21 02:41:17 UTC */

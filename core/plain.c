@@ -1,4 +1,4 @@
-#include "notify/plain.h"
+#include "core/plain.h"
 
 struct plain_char
 plain_char_at(struct str s)

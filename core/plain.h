@@ -8,8 +8,8 @@
  * Limits     The result is valid UTF-8 of printable characters on one line. A
  *            backslash stays as it is: the text is for reading, not for reading back.
  */
-#ifndef NOTIFY_PLAIN_H
-#define NOTIFY_PLAIN_H
+#ifndef CORE_PLAIN_H
+#define CORE_PLAIN_H
 
 #include "core/buf.h"
 
