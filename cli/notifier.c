@@ -115,7 +115,7 @@ start(struct notifier *n, struct err *err)
 		return r;
 	(void)sd_event_now(n->loop, CLOCK_MONOTONIC, &n->started_us);
 	r = sd_event_add_child(n->loop, &n->child, n->pid, WEXITED, on_child, n);
-	if (r == 0)
+	if (r >= 0)
 		return 0;
 	end_child(n); /* nobody would hear of its end */
 	return err_set(err, r, "watch the notifier: %s", strerror(-r));

@@ -55,10 +55,16 @@ class Pki:
                      "-nodes", "-subj", f"/CN={host}", "-keyout", f"{name}.key", "-out",
                      f"{name}.csr")
         (self.folder / "ext").write_text(f"subjectAltName=DNS:{host}\n")
-        # A negative number of days ends before it begins: expired from the start.
-        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.pem",
-                     "-CAkey", f"{issuer}.key", "-CAcreateserial", "-days", str(days),
-                     "-extfile", "ext", "-out", f"{name}.pem")
+        sign = ["x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.pem", "-CAkey",
+                f"{issuer}.key", "-CAcreateserial", "-extfile", "ext", "-out", f"{name}.pem"]
+        if days < 0:
+            try:  # OpenSSL 3.4 and later name the dates, and refuse a negative span
+                self.openssl(*sign, "-not_before", "20200101000000Z", "-not_after",
+                             "20200201000000Z")
+                return
+            except subprocess.CalledProcessError:
+                pass  # before, a negative number of days ends before it begins
+        self.openssl(*sign, "-days", str(days))
 
     def context(self, name):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -15,6 +15,7 @@
 enum {
 	FIELD_MAX_BYTES = 256, /* of a field other than MESSAGE */
 	ENTRY_MAX_BYTES = LINE_MAX_BYTES + 8 * FIELD_MAX_BYTES,
+	CURSOR_MAX_BYTES = 512, /* about 130 are usual */
 };
 
 enum field {
@@ -202,7 +203,7 @@ take_entry(struct journal_reader *reader, struct line_batch *batch)
 static int
 prepare_batch(struct line_batch *batch)
 {
-	const size_t need = READER_BATCH_BYTES + ENTRY_MAX_BYTES;
+	const size_t need = READER_BATCH_BYTES + ENTRY_MAX_BYTES + CURSOR_MAX_BYTES;
 
 	batch->n = 0;
 	batch->nbytes = 0;
@@ -232,6 +233,20 @@ note_cursor(struct journal_reader *reader)
 	return 0;
 }
 
+/* In the batch's own bytes: other batches are read while this one is worked on. */
+static void
+put_cursor(const struct journal_reader *reader, struct line_batch *batch)
+{
+	struct str cursor = str_of(reader->cursor);
+	char *copy = batch->bytes + batch->nbytes;
+
+	if (cursor.n > batch->bytes_cap - batch->nbytes)
+		return;
+	memcpy(copy, cursor.p, cursor.n);
+	batch->nbytes += cursor.n;
+	batch->lines[batch->n - 1].cursor = (struct str){ copy, cursor.n };
+}
+
 int
 journal_reader_fill(struct journal_reader *reader, struct line_batch *batch,
     struct err *err)
@@ -257,7 +272,7 @@ journal_reader_fill(struct journal_reader *reader, struct line_batch *batch,
 		return err_set(err, r, "read journal: %s", strerror(-r));
 	}
 	if (last_is_line)
-		batch->lines[batch->n - 1].cursor = str_of(reader->cursor);
+		put_cursor(reader, batch);
 	return scanned;
 }
 

@@ -1,0 +1,216 @@
+/*
+ * rules/engine: spans that end while nobody looks. A replay makes one big step where a
+ * daemon makes many small ones; both must come to the same incidents.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "core/clock.h"
+#include "rules/engine.h"
+
+#define START_US INT64_C(1795262400000000)
+#define HOUR_US (3600 * (int64_t)US_PER_S)
+
+static const char rules_text[] = "rules:\n"
+				 "  - name: full\n"
+				 "    when: { kind: limit }\n"
+				 "    group_by: [host]\n"
+				 "    summary: full\n"
+				 "    resolves: { after: 1h }\n"
+				 "    reopen: 1h\n"
+				 "  - name: row\n"
+				 "    when: { kind: warning }\n"
+				 "    group_by: [host]\n"
+				 "    in_a_row: 3\n"
+				 "    summary: a row\n"
+				 "    resolves: { when: { kind: lifecycle } }\n";
+
+struct counts {
+	size_t saved, ended, forgotten;
+};
+
+static int
+save(void *ctx, const struct incident *in)
+{
+	(void)in;
+	((struct counts *)ctx)->saved++;
+	return 0;
+}
+
+static int
+forget(void *ctx, const struct incident *in)
+{
+	(void)in;
+	((struct counts *)ctx)->forgotten++;
+	return 0;
+}
+
+static int
+tell(void *ctx, const struct incident *in, enum notice notice, int64_t at_us)
+{
+	(void)ctx;
+	(void)in;
+	(void)notice;
+	(void)at_us;
+	return 0;
+}
+
+static int
+ended(void *ctx, const struct incident *in)
+{
+	(void)in;
+	((struct counts *)ctx)->ended++;
+	return 0;
+}
+
+static void
+write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Alert rules from text, through a folder as an admin has it; what loading says. */
+static int
+load(const char *text, struct alert_rules **out, size_t *faults_out)
+{
+	char dir[] = "/tmp/test_engine_time.XXXXXX", alerts[64], file[96];
+	const char *const dirs[] = { dir };
+	struct diags diags = { 0 };
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(alerts, sizeof alerts, "%s/alerts", dir);
+	(void)snprintf(file, sizeof file, "%s/x.yaml", alerts);
+	assert_int_equal(mkdir(alerts, 0700), 0);
+	write_file(file, text);
+	int r = alert_rules_load(dirs, 1, out, &diags);
+
+	*faults_out = diags.errors;
+	diags_done(&diags);
+	assert_int_equal(remove(file) | remove(alerts) | remove(dir), 0);
+	return r;
+}
+
+static void
+feed(struct engine *e, enum event_kind kind, int64_t at_us)
+{
+	struct event ev = { .time_us = at_us };
+
+	event_set_num(&ev, EVF_kind, kind);
+	event_set_text(&ev, EVF_host, STR("mx1"));
+	assert_true(engine_feed(e, &ev, STR("line")));
+}
+
+static void
+test_one_big_step(void **state)
+{
+	static const int64_t steps_us[] = { 10 * HOUR_US, HOUR_US,
+		600 * (int64_t)US_PER_S };
+
+	for (size_t i = 0; i < sizeof steps_us / sizeof *steps_us; i++) {
+		struct counts n = { 0 };
+		const struct engine_sink sink = { save, forget, tell, ended, NULL, &n };
+		struct engine *e = engine_new(*state, NULL);
+
+		assert_non_null(e);
+		feed(e, KIND_LIMIT, START_US);
+		for (int64_t at = steps_us[i]; at < 10 * HOUR_US; at += steps_us[i])
+			engine_tick(e, START_US + at);
+		feed(e, KIND_LIMIT, START_US + 10 * HOUR_US); /* another trouble by now */
+		assert_int_equal(engine_flush(e, &sink), 0);
+		assert_int_equal(n.ended, 1);
+		assert_int_equal(n.saved, 2);
+		assert_int_equal(engine_alive(e), 1);
+		engine_free(e);
+	}
+}
+
+/* Signs that came to nothing within one batch leave nothing behind. */
+static void
+test_pending_without_a_trace(void **state)
+{
+	struct counts n = { 0 };
+	const struct engine_sink sink = { save, forget, tell, ended, NULL, &n };
+	struct engine *e = engine_new(*state, NULL);
+
+	assert_non_null(e);
+	for (int i = 0; i < 1000; i++) {
+		feed(e, KIND_WARNING, START_US + i);
+		feed(e, KIND_LIFECYCLE, START_US + i);
+	}
+	assert_int_equal(engine_alive(e), 0);
+	assert_int_equal(engine_flush(e, &sink), 0);
+	assert_int_equal(n.saved + n.ended + n.forgotten, 0);
+	feed(e, KIND_WARNING, START_US + 2000);
+	assert_int_equal(engine_flush(e, &sink), 0);
+	assert_int_equal(n.saved, 1);
+	feed(e, KIND_LIFECYCLE, START_US + 2001); /* the store knows this one */
+	assert_int_equal(engine_flush(e, &sink), 0);
+	assert_int_equal(n.forgotten, 1);
+	engine_free(e);
+}
+
+/* A fault that leaves a default in its place refuses the file all the same. */
+static void
+test_every_fault_refuses(void **state)
+{
+	static const char *const extras[] = { "    reopen: 5x\n", "    in_a_row: 0\n",
+		"    in_a_row: many\n", "    severity: [info]\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
+		struct alert_rules *rules = NULL;
+		char text[512];
+		size_t faults;
+
+		(void)snprintf(text, sizeof text,
+		    "rules:\n  - name: x\n    when: { kind: limit }\n    summary: x\n"
+		    "    resolves: { after: 1h }\n%s",
+		    extras[i]);
+		print_message("%s", extras[i]);
+		assert_true(load(text, &rules, &faults) < 0);
+		assert_null(rules);
+		assert_int_equal(faults, 1);
+	}
+}
+
+static int
+set_up(void **state)
+{
+	struct alert_rules *rules = NULL;
+	size_t faults;
+
+	if (load(rules_text, &rules, &faults) < 0)
+		return -1;
+	*state = rules;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	alert_rules_free(*state);
+	return 0;
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_big_step),
+		cmocka_unit_test(test_pending_without_a_trace),
+		cmocka_unit_test(test_every_fault_refuses),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
