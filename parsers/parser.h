@@ -18,7 +18,7 @@
 
 struct parser;
 
-enum { MAX_SPLIT = 1000 };
+enum { MAX_SPLIT = 200 }; /* sendmail breaks its lines long before (1024 bytes) */
 
 enum parse_result {
 	PARSE_NOT_OURS, /* another program's line, or none at all */
