@@ -75,6 +75,10 @@ read_source(const struct ynode *node, struct config_source *out, struct diags *d
 
 	out->kind = file ? SOURCE_FILE : SOURCE_JOURNAL;
 	out->path = copy_text(node, file ? "file" : "journal", diags);
+	if (out->path != NULL && out->path[0] != '/') {
+		diag_add(diags, node->values[0].at, "a full path, from / on");
+		return false;
+	}
 	return out->path != NULL;
 }
 

@@ -17,9 +17,10 @@ provider_row(struct tally *t, struct str name)
 			}
 			return &t->providers[i];
 		}
-	if (t->nproviders == TALLY_PROVIDERS || name.n >= TALLY_NAME)
-		return str_eq(name, STR("other")) ? &t->providers[0]
-						  : provider_row(t, STR("other"));
+	bool is_other = str_eq(name, STR("other"));
+
+	if (!is_other && (t->nproviders >= TALLY_PROVIDERS - 1 || name.n >= TALLY_NAME))
+		return provider_row(t, STR("other")); /* its place is kept free */
 	struct tally_provider *row = &t->providers[t->nproviders++];
 
 	*row = (struct tally_provider){ 0 };
