@@ -1,8 +1,8 @@
 #include "notify/message.h"
 
 #include "core/clock.h"
-#include "notify/mail.h"
 #include "core/plain.h"
+#include "notify/mail.h"
 
 /* Characters, not bytes; wide ones count one, as an approximation. */
 static size_t

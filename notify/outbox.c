@@ -5,9 +5,9 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "core/plain.h"
 #include "notify/mail.h"
 #include "notify/message.h"
-#include "core/plain.h"
 
 /* A row, copied: the outbox may not change while the store walks through it. */
 struct entry {

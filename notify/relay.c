@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "notify/dialogue.h"
 #include "core/plain.h"
+#include "notify/dialogue.h"
 #include "notify/secret.h"
 
 /* Renamed in libcurl 8.2.0; the old name had an L too many. */

@@ -55,7 +55,7 @@ void
 live_add_notice(struct live *l, enum notice notice, int64_t at_us)
 {
 	bool relapse = notice == NOTICE_OPENED && l->nnotices > 0 &&
-	    l->notices[l->nnotices - 1].notice == NOTICE_RESOLVED;
+		       l->notices[l->nnotices - 1].notice == NOTICE_RESOLVED;
 
 	if (relapse) /* before anybody was told of the end: nothing to tell */
 		l->nnotices--;

@@ -128,7 +128,7 @@ class Garbage(Case):
 
     def test_binary(self):
         number = support.seed()
-        with self.subTest(seed=number):
+        with self.subTest(MAILWARDEN_SEED=number):
             self.assertEqual(self.check_bytes(random.Random(number).randbytes(1 << 20)), [])
 
     def test_random_changes(self):
@@ -146,7 +146,7 @@ class Garbage(Case):
                 del data[at:at + generator.randrange(1, 20)]
             else:
                 data[at:at] = data[at:at + generator.randrange(1, 20)]
-        with self.subTest(seed=number):
+        with self.subTest(MAILWARDEN_SEED=number):
             self.assertGreater(len(self.check_bytes(bytes(data))), 500)
 
     def test_long_line(self):
@@ -350,7 +350,7 @@ rules:
 # What is replaced by what, where the fault is, a part of what is said.
 MISTAKES = (
     ("begins:", "beginz:", "8:5", "unknown key 'beginz', did you mean 'begins'?"),
-    ("failed)$", "failed$", "12:29", "missing closing parenthesis"),
+    ("failed)$", "failed$", "12:30", "missing closing parenthesis"),
     ("{{id}})", "{{id}}(?Z))", "11:30", "unrecognized character after (?"),
     ("failed)$", "failed)\\q$", "12:31", "unrecognized character follows \\"),
     ("[^,]*+", "[^,]{3,2}", "10:32", "numbers out of order"),

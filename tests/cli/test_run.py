@@ -427,7 +427,7 @@ class Rotation(Case):
     def test_while_running(self):
         number = support.seed()
         generator = random.Random(number)
-        with self.subTest(seed=number):
+        with self.subTest(MAILWARDEN_SEED=number):
             daemon = self.daemon()
             daemon.wait_for("watching")
             lines = 0

@@ -2,7 +2,6 @@
 """`run` killed at any moment while lines arrive: nothing is lost, nothing counts twice
 (design, invariants 1 and 2), and following gives what replay gives (invariant 3)."""
 
-import os
 import pathlib
 import random
 import subprocess
@@ -53,15 +52,9 @@ class Kill(Case):
     def setUp(self):
         super().setUp()
         self.number = support.seed()
-        self.addCleanup(self.tell_seed)
         self.generator = random.Random(self.number)
         self.whole = self.folder / "whole.log"
         self.log.touch()
-
-    def tell_seed(self):
-        if any(error for _, error in getattr(self._outcome, "errors", [])) or \
-                not getattr(self._outcome, "success", True):
-            print(f"{self.id()}: MAILWARDEN_SEED={self.number}", file=sys.stderr)
 
     def check_store(self, truth):
         """All that the store says against the generator's truth and replay's answer."""
@@ -95,7 +88,7 @@ class Kill(Case):
         for incident, times in opened.items():
             self.assertEqual(len(times), 1, incident)
 
-    def kill_often(self, kills, start, *more_children):
+    def kill_often(self, kills, start):
         """Starts and kills it so often while the writer goes on; how often it got on."""
         began = time.monotonic()
         self.run_once()
@@ -118,22 +111,23 @@ class Kill(Case):
         return got_on
 
     def test_kill_at_any_moment(self):
-        truth = support.generate_recent(self.whole, LINES, self.number % 1000,
-                                        "--incidents", "60")
-        got_on = self.kill_often(KILLS, self.daemon)
-        self.assertGreater(got_on, KILLS // 10, "killed before they did anything")
-        daemon = self.daemon()
-        daemon.wait_for("going on")
-        wait_until(lambda: support.lines_read(self.state) >= LINES, "all lines are read")
-        self.assertEqual(daemon.stop(), 0, daemon.said())
-        incidents = self.check_store(truth)
-        self.assertGreater(len(incidents), 3, "a log without incidents proves little")
-        self.check_notices(incidents)
+        with self.subTest(MAILWARDEN_SEED=self.number):
+            truth = support.generate_recent(self.whole, LINES, self.number % 1000,
+                                            "--incidents", "60")
+            got_on = self.kill_often(KILLS, self.daemon)
+            self.assertGreater(got_on, KILLS // 10, "killed before they did anything")
+            daemon = self.daemon()
+            daemon.wait_for("going on")
+            wait_until(lambda: support.lines_read(self.state) >= LINES, "all lines are read")
+            self.assertEqual(daemon.stop(), 0, daemon.said())
+            incidents = self.check_store(truth)
+            self.assertGreater(len(incidents), 3, "a log without incidents proves little")
+            self.check_notices(incidents)
 
     def test_any_chunks_give_the_same_incidents(self):
         for i in range(3):
             number = self.number % 1000 + i
-            with self.subTest(seed=number):
+            with self.subTest(MAILWARDEN_SEED=number):
                 self.log.write_bytes(b"")
                 self.state = self.folder / f"state{i}" / "mailwarden.db"
                 truth = support.generate_recent(self.whole, 12000, number, "--incidents", "80")

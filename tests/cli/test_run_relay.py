@@ -262,7 +262,7 @@ class Relay(Case):
         generator = random.Random(number)
         self.write_config("tls: off", login=False)
         kills, incidents = 30, 60
-        with self.subTest(seed=number), Server(self.handler, port=self.port):
+        with self.subTest(MAILWARDEN_SEED=number), Server(self.handler, port=self.port):
             self.run_once("--config", self.config)
             began = time.monotonic()
             self.run_once("--config", self.config)
