@@ -247,11 +247,14 @@ def store_outcomes(path):
 
 
 def stored_attempts(path):
-    """Rows of the attempt table by provider and outcome."""
+    """Rows by provider and outcome: attempts, and messages that expired by another line
+    (sendmail's notice)."""
     rows = {}
     for provider, direction, outcome, count in ask(
-            path, "SELECT word.text, direction, outcome, count(*) FROM attempt "
-            "LEFT JOIN word ON word.id = provider WHERE outcome > 0 AND direction <> ? "
+            path, "SELECT word.text, direction, outcome, count(*) FROM "
+            "(SELECT direction, outcome, provider FROM attempt WHERE outcome > 0 "
+            "UNION ALL SELECT 0, outcome, provider FROM event WHERE outcome = 4) "
+            "LEFT JOIN word ON word.id = provider WHERE direction <> ? "
             "GROUP BY 1, 2, 3", DIRECTION_INTERNAL):
         name = "local" if direction == DIRECTION_LOCAL else provider or "other"
         row = rows.setdefault(name, dict.fromkeys(OUTCOMES[:4], 0))
