@@ -184,7 +184,7 @@ emit_split(const struct catalogue *catalogue, struct event *ev, parser_event_fn 
 	struct str list = event_text(ev, EVF_recipient);
 	uint64_t has = ev->has; /* refining and the sink set fields of their own */
 
-	for (int i = 0; list.n > 0; i++) {
+	for (int n = 0; list.n > 0 && n < MAX_SPLIT;) {
 		struct str one = next_recipient(&list);
 
 		if (one.n == 0)
@@ -192,11 +192,9 @@ emit_split(const struct catalogue *catalogue, struct event *ev, parser_event_fn 
 		ev->has = has;
 		event_set_text(ev, EVF_recipient, one);
 		refine_event(catalogue, ev);
-		if (i == MAX_SPLIT - 1 && list.n > 0)
+		if (++n == MAX_SPLIT && list.n > 0)
 			event_set_num(ev, EVF_partial, 1);
 		fn(ctx, ev);
-		if (i == MAX_SPLIT - 1)
-			return;
 	}
 }
 

@@ -99,12 +99,19 @@ class Daemon:
         size = os.fstat(self.said_file.fileno()).st_size
         return os.pread(self.said_file.fileno(), size, 0).decode(errors="replace")
 
+    def until(self, condition, what, seconds=PATIENCE_S):
+        """wait_until() that notices when the program ends meanwhile."""
+        def fulfilled():
+            ended = self.process.poll() is not None
+            answer = condition()
+            if ended and not answer:
+                raise AssertionError(f"ended with {self.process.returncode} before: {what}\n"
+                                     f"{self.said()[:4000]}")
+            return answer
+        return wait_until(fulfilled, what, seconds)
+
     def wait_for(self, words, seconds=PATIENCE_S):
-        def spoken():
-            if self.process.poll() is not None and words not in self.said():
-                raise AssertionError(f"ended before it said {words!r}: {self.said()}")
-            return words in self.said()
-        wait_until(spoken, f"says {words!r}", seconds)
+        self.until(lambda: words in self.said(), f"says {words!r}", seconds)
 
     def children(self):
         """Process ids of what it started itself."""

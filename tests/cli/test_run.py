@@ -170,17 +170,37 @@ class Following(Case):
             f"{stamp(at + i)} {limit}" if i % 1000 == 0 else delivery(i, at=at + i)
             for i in range(lines)))
         daemon = self.daemon()
-        wait_until(lambda: lines_read(self.state) == lines, "all lines are read")
+        daemon.until(lambda: lines_read(self.state) == lines, "all lines are read")
         self.assertEqual(daemon.stop(), 0)
         incidents, _ = support.replay(self.log)
         self.assertEqual([row["count"] for row in incidents], [30])
         self.assertEqual(support.stored_incidents(self.state),
                          [support.incident_key(incidents[0])])
 
+    def test_old_lines_in_portions(self):
+        """A forwarder's backlog comes in pieces: the same incident goes on."""
+        at = int(time.time()) - 12 * 3600
+        lines = [f"{stamp(at + 600 * i)} imap1 dovecot: master: Warning: service(pop3-login): "
+                 "process_limit (100) reached, client connections are being dropped\n"
+                 for i in range(10)]
+        daemon = self.daemon()
+        append(self.log, "".join(lines[:5]))
+        daemon.until(lambda: lines_read(self.state) == 5, "the first piece is read")
+        # A timer for quiet spans would have its turn within 2 s.
+        end = time.monotonic() + 3
+        daemon.until(lambda: time.monotonic() > end or support.ask(
+            self.state, "SELECT 1 FROM incident WHERE state = 2"), "the pause is over")
+        append(self.log, "".join(lines[5:]))
+        daemon.until(lambda: lines_read(self.state) == 10, "the second piece is read")
+        self.assertEqual(daemon.stop(), 0)
+        incident, = support.replay(self.log)[0]
+        self.assertEqual(support.stored_incidents(self.state),
+                         [support.incident_key(incident)])
+
     def test_terminate(self):
         append(self.log, delivery(1))
         daemon = self.daemon()
-        wait_until(lambda: lines_read(self.state) == 1, "the line is read")
+        daemon.until(lambda: lines_read(self.state) == 1, "the line is read")
         self.assertEqual(daemon.stop(10), 0, daemon.said())
         self.assertIn("no relay configured", daemon.said())
 
@@ -188,7 +208,7 @@ class Following(Case):
         daemon = self.daemon()
         daemon.wait_for("watching")
         append(self.log, delivery(1))
-        wait_until(lambda: lines_read(self.state) == 1, "the line is read")
+        daemon.until(lambda: lines_read(self.state) == 1, "the line is read")
         self.assertEqual(daemon.stop(), 0)
 
     def test_second_run_on_one_store(self):
@@ -226,14 +246,14 @@ class Following(Case):
         self.assertIn(f"{path}:3:5: unknown key 'detectr', did you mean 'detector'?",
                       daemon.said())
         append(self.log, f"{stamp()} mx1 {LOGIN_FAILED}\n{stamp()} mx1 {REJECTED}\n")
-        wait_until(lambda: lines_read(self.state) == 2, "the lines are read")
+        daemon.until(lambda: lines_read(self.state) == 2, "the lines are read")
         self.assertEqual(self.incident_rules(), {"my-auth"})
 
         self.write_rules(MY_RULE.format(name="my-reject", kind="reject", line=REJECTED))
         daemon.hang_up()
         daemon.wait_for("rules reloaded")
         append(self.log, f"{stamp()} mx1 {REJECTED}\n")
-        wait_until(lambda: lines_read(self.state) == 3, "the line is read")
+        daemon.until(lambda: lines_read(self.state) == 3, "the line is read")
         self.assertEqual(self.incident_rules(), {"my-auth", "my-reject"})
         self.assertEqual(daemon.stop(), 0)
 
@@ -388,13 +408,13 @@ class Stores(Case):
     def test_full_disk_while_running(self):
         self.mount(self.state.parent, "size=2m")
         daemon = self.daemon()
-        wait_until(lambda: lines_read(self.state) == 10, "the first lines are read")
+        daemon.until(lambda: lines_read(self.state) == 10, "the first lines are read")
         filler = self.fill(0)
         append(self.log, "".join(delivery(i) for i in range(10, 3000)))
         daemon.wait_for("no space left")
         self.assertIn("nothing is lost", daemon.said())
         filler.unlink()
-        wait_until(lambda: lines_read(self.state) == 3000, "it went on by itself")
+        daemon.until(lambda: lines_read(self.state) == 3000, "it went on by itself")
         daemon.wait_for("store works again")
         self.assertEqual(daemon.said().count("no space left"), 1)
         self.assertEqual(daemon.stop(), 0)
@@ -437,13 +457,36 @@ class Rotation(Case):
                     append(self.log, "".join(delivery(lines + i) for i in range(n)))
                     lines += n
                 if generator.random() < 0.5:
-                    wait_until(lambda: lines_read(self.state) == lines, "it has caught up")
+                    daemon.until(lambda: lines_read(self.state) == lines, "it has caught up")
                 self.rotate(packed)
             append(self.log, delivery(lines))
             lines += 1
-            wait_until(lambda: lines_read(self.state) >= lines, "all lines are read")
+            daemon.until(lambda: lines_read(self.state) >= lines, "all lines are read")
             self.assertEqual(daemon.stop(), 0)
             self.check_all(lines)
+
+    def test_unfinished_archives(self):
+        """Packers were interrupted, or are at it: NAME.gz beside NAME is not a log."""
+        lines = 0
+        for _ in range(4):
+            append(self.log, "".join(delivery(lines + i) for i in range(20)))
+            lines += 20
+            self.run_once()
+            append(self.log, delivery(lines))
+            lines += 1
+            self.rotate(packed=False)
+        append(self.log, delivery(lines))
+        lines += 1
+        for i in range(1, 5):
+            plain = self.folder / f"mail.log.{i}"
+            packed = gzip.compress(plain.read_bytes())
+            unfinished = i in (1, 4)
+            pathlib.Path(f"{plain}.gz").write_bytes(packed[:-20] if unfinished else packed)
+            if not unfinished:
+                plain.unlink()
+        self.run_once()
+        self.run_once()
+        self.assertEqual(self.status()["outcomes"]["delivered"], lines)
 
     def test_while_nobody_looks(self):
         lines = 0

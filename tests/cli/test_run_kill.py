@@ -118,7 +118,7 @@ class Kill(Case):
             self.assertGreater(got_on, KILLS // 10, "killed before they did anything")
             daemon = self.daemon()
             daemon.wait_for("going on")
-            wait_until(lambda: support.lines_read(self.state) >= LINES, "all lines are read")
+            daemon.until(lambda: support.lines_read(self.state) >= LINES, "all lines are read")
             self.assertEqual(daemon.stop(), 0, daemon.said())
             incidents = self.check_store(truth)
             self.assertGreater(len(incidents), 3, "a log without incidents proves little")
@@ -134,7 +134,7 @@ class Kill(Case):
                 daemon = self.daemon()
                 writer = Writer(self.whole, self.log, random.Random(number))
                 writer.allow(1)
-                wait_until(lambda: support.lines_read(self.state) >= 12000,
+                daemon.until(lambda: support.lines_read(self.state) >= 12000,
                            "all lines are read")
                 self.assertEqual(daemon.stop(), 0, daemon.said())
                 self.check_notices(self.check_store(truth))

@@ -118,7 +118,7 @@ class Relay(Case):
         self.make_due()
         daemon = self.start()
         daemon.wait_for("going on")
-        wait_until(lambda: not self.waiting(), "all notices are sent")
+        daemon.until(lambda: not self.waiting(), "all notices are sent")
         self.assertEqual(daemon.stop(), 0, daemon.said())
         rows = support.outbox(self.state)
         self.assertEqual(sorted(self.message_ids()),
@@ -146,8 +146,8 @@ class Relay(Case):
             daemon = self.start()
             daemon.wait_for("watching")
             self.trouble()
-            wait_until(lambda: self.handler.mails, "the mail arrives")
-            wait_until(lambda: not self.waiting(), "the store knows")
+            daemon.until(lambda: self.handler.mails, "the mail arrives")
+            daemon.until(lambda: not self.waiting(), "the store knows")
             self.assertEqual(daemon.stop(), 0)
         (sender, recipients, content), = self.handler.mails
         self.assertEqual((sender, recipients), ("warden@example.org", [RECIPIENT]))
@@ -215,8 +215,8 @@ class Relay(Case):
             self.assertTrue(5 < row["due"] / 1e6 - time.time() <= 23, row["due"])
             self.make_due()  # it looks again when it has something new to tell
             self.trouble(2)
-            wait_until(lambda: len(self.handler.mails) == 2, "both mails arrive")
-            wait_until(lambda: not self.waiting(), "the store knows")
+            daemon.until(lambda: len(self.handler.mails) == 2, "both mails arrive")
+            daemon.until(lambda: not self.waiting(), "the store knows")
             self.assertEqual(daemon.stop(), 0)
 
     def test_expired_certificate(self):
@@ -244,11 +244,11 @@ class Relay(Case):
         self.write_config()
         with self.server():
             daemon = self.start()
-            child, = wait_until(daemon.children, "the notifier runs")
+            child, = daemon.until(daemon.children, "the notifier runs")
             os.kill(child, signal.SIGKILL)
             daemon.wait_for("starts again")
             self.trouble()
-            wait_until(lambda: self.handler.mails, "the mail arrives")
+            daemon.until(lambda: self.handler.mails, "the mail arrives")
             self.assertEqual(daemon.stop(), 0)
 
     def test_broken_configuration_of_the_relay(self):
@@ -276,7 +276,7 @@ class Relay(Case):
                 self.make_due()
             daemon = self.start()
             daemon.wait_for("going on")
-            wait_until(lambda: len(self.rows()) == incidents and not self.waiting(),
+            daemon.until(lambda: len(self.rows()) == incidents and not self.waiting(),
                        "all notices are sent")
             self.assertEqual(daemon.stop(), 0, daemon.said())
             ids = self.message_ids()
