@@ -189,7 +189,17 @@ is_same(const struct siblings *a, const struct siblings *b)
 	return true;
 }
 
-/* mail.log.1.gz beside mail.log.1 is only being made, or was left by a crash. */
+static bool
+has_name(const struct siblings *list, struct str name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (str_eq(str_of(list->items[i].name), name))
+			return true;
+	return false;
+}
+
+/* mail.log.1.gz beside mail.log.1 is only being made, or was left by a crash. All are
+ * found before the first is dropped: a stem is looked up among the names. */
 static void
 drop_unfinished(struct siblings *list)
 {
@@ -197,14 +207,14 @@ drop_unfinished(struct siblings *list)
 
 	for (size_t i = 0; i < list->n; i++) {
 		struct sibling *s = &list->items[i];
-		bool twin = false;
 
-		for (size_t j = 0; j < list->n && s->stem.n < strlen(s->name); j++)
-			twin = twin || str_eq(str_of(list->items[j].name), s->stem);
-		if (twin)
-			free(s->name);
+		s->unfinished = s->stem.n < strlen(s->name) && has_name(list, s->stem);
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->items[i].unfinished)
+			free(list->items[i].name);
 		else
-			list->items[kept++] = *s;
+			list->items[kept++] = list->items[i];
 	}
 	list->n = kept;
 }

@@ -25,6 +25,7 @@ struct sibling {
 	int64_t number, mtime_ns;
 	uint64_t dev, ino;
 	enum sibling_kind kind;
+	bool unfinished; /* a packer's half-made copy */
 };
 
 struct siblings {
