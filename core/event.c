@@ -29,6 +29,8 @@ static const char *const direction_names[DIRECTION_COUNT] = { "", "inbound", "ou
 	"local", "internal" };
 static const char *const outcome_names[OUTCOME_COUNT] = { "", "delivered", "deferred",
 	"bounced", "expired", "rejected" };
+static const char *const origin_names[ORIGIN_COUNT] = { "", "remote", "submitted", "local",
+	"bounce" };
 
 static const struct enum_info {
 	const char *const *names;
@@ -37,6 +39,7 @@ static const struct enum_info {
 	[EVT_KIND] = { kind_names, KIND_COUNT },
 	[EVT_DIRECTION] = { direction_names, DIRECTION_COUNT },
 	[EVT_OUTCOME] = { outcome_names, OUTCOME_COUNT },
+	[EVT_ORIGIN] = { origin_names, ORIGIN_COUNT },
 };
 
 bool
@@ -173,6 +176,7 @@ event_set(struct event *ev, enum event_field f, struct str logged)
 	case EVT_KIND:
 	case EVT_DIRECTION:
 	case EVT_OUTCOME:
+	case EVT_ORIGIN:
 		num = event_enum_find(fields[f].type, logged);
 		if (num == 0)
 			return false;

@@ -24,7 +24,7 @@
 	F(original_recipient, TEXT) F(relay_name, TEXT) F(relay_ip, TEXT)                   \
 	F(relay_port, INT) F(provider, TEXT) F(outcome, OUTCOME) F(smtp_code, INT)          \
 	F(status, TEXT) F(reply, TEXT) F(category, TEXT) F(code_id, TEXT)                   \
-	F(suspected, BOOL) F(delay, SECONDS) F(delays, DELAYS) F(size, INT)                 \
+	F(suspected, BOOL) F(origin, ORIGIN) F(delay, SECONDS) F(delays, DELAYS) F(size, INT)                 \
 	F(recipients, INT) F(sasl_user, TEXT) F(mailer, TEXT) F(helo, TEXT)                 \
 	F(tls_role, TEXT) F(tls_version, TEXT) F(tls_cipher, TEXT) F(tls_bits, INT)         \
 	F(tls_verify, TEXT) F(dsn_action, TEXT) F(limit_name, TEXT) F(limit_value, INT)     \
@@ -48,6 +48,7 @@ enum event_type {
 	EVT_KIND,
 	EVT_DIRECTION,
 	EVT_OUTCOME,
+	EVT_ORIGIN,
 };
 
 enum event_kind {
@@ -85,6 +86,17 @@ enum event_outcome {
 	OUTCOME_EXPIRED,
 	OUTCOME_REJECTED,
 	OUTCOME_COUNT
+};
+
+/* Where a message came from; filled in from earlier lines by rules/context.h. Of a `dsn` it
+ * tells where the message came from that the notice is about. */
+enum event_origin {
+	ORIGIN_UNKNOWN,
+	ORIGIN_REMOTE,    /* another host, without a login */
+	ORIGIN_SUBMITTED, /* a user who had logged in */
+	ORIGIN_LOCAL,     /* this machine: sendmail command, loopback */
+	ORIGIN_BOUNCE,    /* this mail server itself: bounces, notices, receipts */
+	ORIGIN_COUNT
 };
 
 union event_value {

@@ -67,8 +67,44 @@ static const char version_1[] =
     "CREATE TABLE gap (id INTEGER PRIMARY KEY, source TEXT NOT NULL, "
     "  at INTEGER NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);";
 
+/*
+ * Version 2: judgement.
+ *
+ * series        what detectors count, one row for a rule and group: a rollup of the rule's own
+ *               (rules/series.h). `mark` tells what the rule counted when it was written: a
+ *               rule that counts something else begins anew. `body`: the window in progress.
+ * series_count  its history: `at` is a number of hours or days since 1970, whatever the
+ *               detector judges by.
+ * change        what happened to incidents, in order: opened, escalated, resolved,
+ *               acknowledged. Its id is a part of what `events` resumes by.
+ * related       another queue id of the same message: the hand-over's next, the bounce's
+ *               original.
+ */
+static const char version_2[] =
+    "CREATE TABLE series (id INTEGER PRIMARY KEY, rule TEXT NOT NULL, "
+    "  fields TEXT NOT NULL, mark INTEGER NOT NULL, body TEXT NOT NULL, "
+    "  UNIQUE (rule, fields));"
+    "CREATE TABLE series_count (series INTEGER, at INTEGER, hits INTEGER NOT NULL, "
+    "  total INTEGER NOT NULL, peak INTEGER NOT NULL, squares INTEGER NOT NULL, "
+    "  PRIMARY KEY (series, at)) WITHOUT ROWID;"
+    "CREATE TABLE change (id INTEGER PRIMARY KEY, incident TEXT NOT NULL, "
+    "  at INTEGER NOT NULL, notice INTEGER NOT NULL, body TEXT NOT NULL);"
+    "CREATE INDEX change_incident ON change (incident);"
+    "CREATE TABLE ack (incident TEXT PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, "
+    "  note TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE silence (id INTEGER PRIMARY KEY, match TEXT NOT NULL, "
+    "  reason TEXT NOT NULL, who TEXT NOT NULL, created INTEGER NOT NULL, "
+    "  until INTEGER NOT NULL);"
+    "ALTER TABLE incident ADD COLUMN relapses INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident ADD COLUMN senders TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE incident ADD COLUMN recipients TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE message ADD COLUMN origin INTEGER;"
+    "ALTER TABLE message ADD COLUMN related TEXT;"
+    "ALTER TABLE attempt ADD COLUMN related TEXT;";
+
 static const struct migration migrations[] = {
 	{ 1, version_1 },
+	{ 2, version_2 },
 };
 
 static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,

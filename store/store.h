@@ -31,7 +31,7 @@ enum store_mode {
 };
 
 enum {
-	STORE_SCHEMA_VERSION = 1,
+	STORE_SCHEMA_VERSION = 2,
 	STORE_TEXT_BYTES = 1000, /* of any text of an event; the rest is cut off */
 };
 
