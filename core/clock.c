@@ -164,6 +164,125 @@ clock_parse_rfc3339(struct str s, int64_t *at_us_out, int *offset_min_out)
 	return used;
 }
 
+bool
+clock_parse_span(struct str s, int64_t *span_us_out)
+{
+	static const struct {
+		char letter;
+		int64_t s;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
+		{ 'w', 604800 } };
+	int64_t v;
+
+	if (s.n < 2 || s.n > 8 || !str_to_int(str_head(s, s.n - 1), &v))
+		return false;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (s.p[s.n - 1] == units[i].letter) {
+			*span_us_out = v * units[i].s * US_PER_S;
+			return true;
+		}
+	return false;
+}
+
+/* "hh:mm" or "hh:mm:ss" at the beginning; bytes used, 0 if it is neither. */
+static size_t
+parse_time_of_day(struct str s, int *second_out)
+{
+	if (s.n < 5 || s.p[2] != ':')
+		return 0;
+	int h = digits(s.p, 2), m = digits(s.p + 3, 2), sec = 0;
+	size_t used = 5;
+
+	if (s.n >= 8 && s.p[5] == ':') {
+		sec = digits(s.p + 6, 2);
+		used = 8;
+	}
+	if (h < 0 || h > 23 || m < 0 || m > 59 || sec < 0 || sec > 59)
+		return 0;
+	*second_out = h * 3600 + m * 60 + sec;
+	return used;
+}
+
+/* That time of the day on the day of now_us, or the one beside it on the wanted side. */
+static int64_t
+nearest_day(int second, int64_t now_us, enum clock_side side)
+{
+	time_t now = (time_t)(now_us / US_PER_S);
+	struct tm tm;
+	int offset;
+
+	if (localtime_r(&now, &tm) == NULL)
+		return now_us;
+	for (int day = -1; day <= 1; day++) {
+		int at = side == CLOCK_FUTURE ? day : -day;
+		int64_t us = clock_local(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday + at,
+				 second, &offset) *
+			     US_PER_S;
+
+		if (side == CLOCK_FUTURE ? us > now_us : us <= now_us)
+			return us;
+	}
+	return now_us;
+}
+
+bool
+clock_parse_words(struct str s, int64_t now_us, enum clock_side side, int64_t *at_us_out)
+{
+	int second = 0, zone = 0;
+	size_t used = parse_time_of_day(s, &second);
+
+	if (used > 0 && used == s.n) {
+		*at_us_out = nearest_day(second, now_us, side);
+		return true;
+	}
+	if (s.n < 10 || s.p[4] != '-' || s.p[7] != '-')
+		return false;
+	int year = digits(s.p, 4), month = digits(s.p + 5, 2), day = digits(s.p + 8, 2);
+	struct str left = str_skip(s, 10);
+
+	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > 31)
+		return false;
+	if (left.n > 0) {
+		if (left.p[0] != 'T' && left.p[0] != ' ')
+			return false;
+		left = str_skip(left, 1);
+		if ((used = parse_time_of_day(left, &second)) == 0)
+			return false;
+		left = str_skip(left, used);
+	}
+	if (left.n == 0) {
+		*at_us_out = clock_local(year, month, day, second, &zone) * US_PER_S;
+		return true;
+	}
+	if (parse_zone(left, &zone) != left.n)
+		return false;
+	*at_us_out = (clock_days(year, month, day) * 86400 + second - zone * 60) * US_PER_S;
+	return true;
+}
+
+void
+clock_minute(struct buf *out, int64_t at_us)
+{
+	AUTO(buf_done) struct buf full = { 0 };
+
+	clock_rfc3339(&full, at_us, 0);
+	struct str stamp = buf_str(&full);
+
+	buf_add(out, str_head(stamp, 10));
+	buf_add_char(out, ' ');
+	buf_add(out, str_head(str_skip(stamp, 11), 5));
+	buf_add_char(out, 'Z');
+}
+
+void
+clock_time_of_day(struct buf *out, int64_t at_us)
+{
+	AUTO(buf_done) struct buf full = { 0 };
+
+	clock_rfc3339(&full, at_us, 0);
+	buf_add(out, str_head(str_skip(buf_str(&full), 11), 8));
+}
+
 void
 clock_span_words(struct buf *out, int64_t span_us)
 {

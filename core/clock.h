@@ -29,6 +29,25 @@ void clock_rfc3339(struct buf *out, int64_t at_us, int offset_min);
  * Returns bytes used, 0 if s does not begin with such a stamp. */
 size_t clock_parse_rfc3339(struct str s, int64_t *at_us_out, int *offset_min_out);
 
+/* "30s", "5m", "6h", "2d", "1w"; at most seven digits. False on anything else. */
+bool clock_parse_span(struct str s, int64_t *span_us_out);
+
+/*
+ * A time as a person writes it: "2026-11-21", "2026-11-21 08:00", also with T, seconds and
+ * a zone (Z, +01:00); without one it is the process's zone (TZ). "08:00" alone is the next
+ * such time after now_us, or with CLOCK_PAST the last one before it. False on anything else.
+ */
+enum clock_side {
+	CLOCK_FUTURE,
+	CLOCK_PAST,
+};
+bool clock_parse_words(struct str s, int64_t now_us, enum clock_side side,
+    int64_t *at_us_out);
+
+/* "2026-11-21 02:41Z", "02:41:17": for people, UTC. */
+void clock_minute(struct buf *out, int64_t at_us);
+void clock_time_of_day(struct buf *out, int64_t at_us);
+
 /* "57 minutes", "15 hours", "3 days": for people. */
 void clock_span_words(struct buf *out, int64_t span_us);
 

@@ -156,23 +156,13 @@ int64_t
 ynode_span_us(const struct ynode *map, const char *key, int64_t fallback_us,
     struct diags *diags)
 {
-	static const struct {
-		char letter;
-		int64_t s;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
-		{ 'w', 604800 } };
 	const struct ynode *node = ynode_get(map, key);
 	int64_t v;
 
 	if (node == NULL || !ynode_is(node, YNODE_SCALAR, "a span such as 30m", diags))
 		return fallback_us;
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-		struct str t = node->text;
-
-		if (t.n > 1 && t.n < 9 && t.p[t.n - 1] == units[i].letter &&
-		    str_to_int(str_head(t, t.n - 1), &v))
-			return v * units[i].s * US_PER_S;
-	}
+	if (clock_parse_span(node->text, &v))
+		return v;
 	diag_add(diags, node->at,
 	    "'%s' must be a span such as 30s, 5m, 6h or 2d, not '%.*s'", key,
 	    STR_ARG(node->text));
