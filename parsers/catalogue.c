@@ -1,8 +1,11 @@
 #include "parsers/catalogue.h"
 
-#include "parsers/catalogue_impl.h"
+#include "parsers/catalogue_phrases.h"
 
-enum { TELLING_PHRASE = 24 }; /* bytes; shorter words are anybody's */
+enum {
+	TELLING_PHRASE = 24, /* bytes; shorter words are anybody's */
+	AGREEMENT = 24, /* bytes that a phrase counts more if the status says the same */
+};
 
 /* What is known about one refusal while it is explained. */
 struct inquiry {
@@ -15,6 +18,8 @@ struct inquiry {
 	struct str provider;
 	uint32_t smtp_code;
 	status_number status;
+	struct str said_by_status; /* category, once asked; empty: nothing of worth */
+	bool asked_status;
 	bool permanent, transient;
 	const struct code *best;
 	uint64_t best_weight;
@@ -175,6 +180,32 @@ best_class(const struct inquiry *in)
 	return (enum match_class)(in->best_weight >> 32);
 }
 
+/* What a status that means one thing only says by itself. */
+static struct str
+category_of_status(const struct inquiry *in)
+{
+	const struct code_list *list = &in->cat->bare_status[status_bucket(in->status)];
+
+	for (size_t i = 0; in->status != 0 && i < list->n; i++) {
+		const struct code *code = &in->cat->codes[list->items[i]];
+
+		if (code->rank == RANK_NORMAL && code->relays.n == 0 &&
+		    is_in_ranges(code->status, code->nstatus, in->status))
+			return code->row.category;
+	}
+	return (struct str){ NULL, 0 };
+}
+
+/* Bytes that words of many servers count more for what the status says. */
+static size_t
+agreement(struct inquiry *in, const struct code *code)
+{
+	if (!in->asked_status)
+		in->said_by_status = category_of_status(in);
+	in->asked_status = true;
+	return str_eq(code->row.category, in->said_by_status) ? AGREEMENT : 0;
+}
+
 static void
 found_token(void *ctx, const struct token *token)
 {
@@ -195,32 +226,53 @@ found_token(void *ctx, const struct token *token)
 		class = CLASS_WEAK_WORD;
 	else if (token->is_code)
 		class = here ? CLASS_CODE_AT_RELAY : CLASS_CODE;
-	consider(in, code, class, token->text.n);
+	consider(in, code, class,
+	    token->text.n + (class == CLASS_PHRASE ? agreement(in, code) : 0));
+}
+
+/* Phrases are anybody's words, whatever row they stand in. */
+static void
+found_phrase(void *ctx, uint32_t code, size_t length)
+{
+	struct inquiry *in = ctx;
+	const struct code *row = &in->cat->codes[code];
+
+	consider(in, row, row->rank == RANK_LAST ? CLASS_WEAK_WORD : CLASS_PHRASE,
+	    length + agreement(in, row));
 }
 
 /* Rows without a token are told by their status, or by the SMTP code alone. */
 static void
-consider_bare(struct inquiry *in)
+consider_status(struct inquiry *in)
 {
-	for (size_t i = 0; i < in->cat->nbare; i++) {
-		const struct code *code = &in->cat->codes[in->cat->bare[i]];
+	const struct code_list *list = &in->cat->bare_status[status_bucket(in->status)];
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct code *code = &in->cat->codes[list->items[i]];
+
+		if (!is_in_ranges(code->status, code->nstatus, in->status))
+			continue;
+		if (code->relays.n == 0)
+			/* one status says more than a range of them */
+			consider(in, code,
+			    code->rank == RANK_LAST ? CLASS_VAGUE_STATUS : CLASS_STATUS,
+			    code->status[0].from == code->status[0].to);
+		else if (is_at_relay(in, code))
+			consider(in, code, CLASS_STATUS_AT_RELAY, 0);
+	}
+}
+
+static void
+consider_smtp_code(struct inquiry *in)
+{
+	const struct code_list *list = &in->cat->bare_smtp;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct code *code = &in->cat->codes[list->items[i]];
 		bool anywhere = code->relays.n == 0;
 
-		if (code->nstatus > 0) {
-			if (!is_in_ranges(code->status, code->nstatus, in->status))
-				continue;
-			if (anywhere)
-				/* one status says more than a range of them */
-				consider(in, code,
-				    code->rank == RANK_LAST ? CLASS_VAGUE_STATUS
-							    : CLASS_STATUS,
-				    code->status[0].from == code->status[0].to);
-			else if (is_at_relay(in, code))
-				consider(in, code, CLASS_STATUS_AT_RELAY, 0);
-		} else if (code->smtp_code != 0 && code->smtp_code == in->smtp_code &&
-			   (anywhere || is_at_relay(in, code))) {
+		if (code->smtp_code == in->smtp_code && (anywhere || is_at_relay(in, code)))
 			consider(in, code, CLASS_SMTP_CODE, anywhere ? 0 : 1);
-		}
 	}
 }
 
@@ -271,8 +323,16 @@ find_suspicion(const struct inquiry *in)
 	return NULL;
 }
 
-/* Finds the rows whose token stands in the words; the whole reply only if its
- * innermost part says nothing. */
+/* Do known words and the status say the same? Most refusals of unknown users end here. */
+static bool
+is_settled(struct inquiry *in)
+{
+	return best_class(in) == CLASS_PHRASE && agreement(in, in->best) > 0;
+}
+
+/* Finds the rows whose token stands in the words, of the whole reply only if its
+ * innermost part says nothing; phrases only there, since what stands around it are the
+ * words of other servers. */
 static void
 search_words(struct inquiry *in)
 {
@@ -281,6 +341,8 @@ search_words(struct inquiry *in)
 
 	scratch_fill(&scratch, inner);
 	tokens_search(&in->cat->tokens, &scratch, found_token, in);
+	if (best_class(in) <= CLASS_PHRASE && !is_settled(in))
+		phrases_search(&in->cat->phrases, &scratch, found_phrase, in);
 	if (best_class(in) <= CLASS_WEAK_WORD && inner.p != in->words.p) {
 		scratch_fill(&scratch, in->words);
 		tokens_search(&in->cat->tokens, &scratch, found_token, in);
@@ -320,8 +382,8 @@ begin(struct inquiry *in)
 	in->transient = class == 4;
 }
 
-static void
-fill_answer(const struct catalogue_code *row, struct catalogue_answer *a)
+void
+answer_fill(const struct catalogue_code *row, struct catalogue_answer *a)
 {
 	a->category = row->category;
 	a->code_id = row->id;
@@ -364,18 +426,20 @@ catalogue_explain(const struct catalogue *cat, const struct catalogue_question *
 	*answer = (struct catalogue_answer){ .provider = in.provider };
 	if (in.words.n > 0)
 		search_words(&in);
-	if (best_class(&in) < CLASS_WORDS_OF_ANOTHER)
-		consider_bare(&in);
+	if (in.status != 0 && best_class(&in) < CLASS_WORDS_OF_ANOTHER)
+		consider_status(&in);
+	if (in.smtp_code != 0 && best_class(&in) <= CLASS_SMTP_CODE)
+		consider_smtp_code(&in);
 	if (best_class(&in) < CLASS_STATUS_AT_RELAY)
 		suspicion = find_suspicion(&in);
 
 	if (suspicion != NULL) {
-		fill_answer(&suspicion->row, answer);
+		answer_fill(&suspicion->row, answer);
 		answer->suspected = suspicion->suspected;
 		answer->confidence =
 		    suspicion->suspected ? CONFIDENCE_MEDIUM : CONFIDENCE_HIGH;
 	} else if (in.best != NULL) {
-		fill_answer(&in.best->row, answer);
+		answer_fill(&in.best->row, answer);
 		if (in.provider.n == 0)
 			answer->provider = provider_of_code(&in);
 		answer->confidence = confidence_of(best_class(&in));

@@ -92,6 +92,14 @@ struct str catalogue_provider_short(const struct catalogue *cat, struct str id);
 bool catalogue_explain(const struct catalogue *cat, const struct catalogue_question *q,
     struct catalogue_answer *answer);
 
+/*
+ * A code by itself, as people quote it: an id of the catalogue, a provider's own code
+ * ("S3140", "TSS04", "AUP#CDRBL") or a status that one provider gave a meaning of its
+ * own ("5.7.606"). As catalogue_explain(); for any other text false.
+ */
+bool catalogue_explain_code(const struct catalogue *cat, struct str code,
+    struct catalogue_answer *answer);
+
 /* A row of codes.yaml, or of suspected.yaml, by its id; NULL if there is none. */
 const struct catalogue_code *catalogue_code(const struct catalogue *cat, struct str id);
 size_t catalogue_code_count(const struct catalogue *cat);

@@ -2,7 +2,8 @@
  * catalogue_impl - what the files of the catalogue module share
  *
  * catalogue_load.c fills it, catalogue_names.c finds hosts, domains and ids,
- * catalogue_match.c finds tokens in replies, catalogue.c weighs and answers. All
+ * catalogue_match.c finds tokens in replies and catalogue_phrases.c phrases, catalogue.c
+ * weighs and answers. All
  * text is a copy in the catalogue's own chunks.
  */
 #ifndef PARSERS_CATALOGUE_IMPL_H
@@ -106,6 +107,44 @@ struct tokens {
 	uint32_t start[TOKEN_BUCKETS + 1]; /* bucket b: items start[b] to start[b + 1] */
 };
 
+/* "<mailbox>" in a phrase stands for any of the set's words. */
+struct word_set {
+	struct str name;
+	struct strs words;
+};
+
+/* Phrases that mean what a row of codes.yaml tells. */
+struct saying {
+	uint32_t code;
+	uint16_t weight; /* bytes that each counts more: acronyms tell much */
+	struct strs phrases;
+};
+
+/* Phrases ready for search, see catalogue_phrases.c. */
+struct phrases {
+	struct phrase *items;
+	struct term *terms;
+	uint32_t *slots;  /* number of a term plus one, by its hash; 0: free */
+	uint32_t *begins; /* phrases, by the term that they begin with */
+	uint8_t *sieve;   /* bits of the hashes of all terms */
+	uint32_t n, nterms, room, mask;
+};
+void phrases_done(struct phrases *phrases);
+
+struct code_list {
+	uint32_t *items; /* indices of codes */
+	size_t n;
+};
+
+enum { STATUS_BUCKETS = 16 };
+
+/* Class and subject of a status as one small number. */
+static inline size_t
+status_bucket(status_number status)
+{
+	return (status >> 20 & 1) << 3 | (status >> 10 & 7);
+}
+
 struct catalogue {
 	struct chunk *chunks;
 	struct provider *providers;
@@ -115,9 +154,15 @@ struct catalogue {
 	struct names provider_ids, code_ids, suspicion_ids;
 	struct names hosts, domains; /* to an index of providers */
 	struct strs hidden;          /* words that stand in place of the reply */
+	struct word_set *sets;
+	struct saying *sayings;
+	size_t nsets, nsayings;
+	struct names set_names;
 	struct tokens tokens;
-	uint32_t *bare; /* codes without a token */
-	size_t nbare;
+	struct phrases phrases;
+	/* Codes without a token: by status, class and subject of it in bare_status, and
+	 * those that have an SMTP code alone. */
+	struct code_list bare_status[STATUS_BUCKETS], bare_smtp;
 };
 
 /* A reply made ready for search; lives on the asker's stack. */
@@ -141,6 +186,9 @@ int tokens_build(struct catalogue *cat);
 typedef void (*token_fn)(void *ctx, const struct token *token);
 void tokens_search(const struct tokens *tokens, const struct scratch *s, token_fn fn,
     void *ctx);
+
+/* What the row says; provider and confidence stay as they were. */
+void answer_fill(const struct catalogue_code *row, struct catalogue_answer *a);
 
 static inline bool
 is_alnum(char c)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "parsers/catalogue_phrases.h"
 #include "parsers/catalogue_rows.h"
 
 enum { CHUNK_BYTES = 64 * 1024, MAX_PATH = 4096 };
@@ -16,11 +17,10 @@ struct chunk {
 	max_align_t bytes[];
 };
 
-/* The three kinds of file differ in this only. */
-enum kind { PROVIDERS, CODES, SUSPICIONS, KINDS };
+enum kind { PROVIDERS, CODES, SUSPICIONS, PHRASES, KINDS };
 
 static const char *const file_names[KINDS] = { "providers.yaml", "codes.yaml",
-	"suspected.yaml" };
+	"suspected.yaml", "phrases.yaml" };
 
 struct loading {
 	struct row_reader reader;
@@ -153,6 +153,32 @@ add_suspicion(struct loading *l, const struct ynode *map)
 	return r;
 }
 
+/* Sets and lists of phrases: those of a later folder come to those before. */
+static int
+add_phrases(struct loading *l, const struct ynode *map)
+{
+	struct catalogue *cat = l->reader.cat;
+	struct word_set set;
+	struct saying saying;
+	size_t i;
+
+	if (ynode_get(map, "set") == NULL) {
+		if (!read_saying(&l->reader, map, &saying))
+			return l->reader.no_memory ? -ENOMEM : -EINVAL;
+		cat->sayings[cat->nsayings++] = saying;
+		return 0;
+	}
+	if (!read_word_set(&l->reader, map, &set))
+		return l->reader.no_memory ? -ENOMEM : -EINVAL;
+	int r = check_twice(l, &l->seen, set.name, map->at);
+
+	if (r == 0)
+		r = place_of(&cat->set_names, set.name, &cat->nsets, &i);
+	if (r == 0)
+		cat->sets[i] = set;
+	return r;
+}
+
 static int
 reserve_rows(struct catalogue *cat, enum kind kind, size_t more)
 {
@@ -161,6 +187,13 @@ reserve_rows(struct catalogue *cat, enum kind kind, size_t more)
 		return reserve(&cat->providers, cat->nproviders, more,
 		    sizeof *cat->providers);
 	case CODES: return reserve(&cat->codes, cat->ncodes, more, sizeof *cat->codes);
+	case PHRASES: {
+		int r = reserve(&cat->sets, cat->nsets, more, sizeof *cat->sets);
+
+		return r < 0 ? r
+			     : reserve(&cat->sayings, cat->nsayings, more,
+				   sizeof *cat->sayings);
+	}
 	default:
 		return reserve(&cat->suspicions, cat->nsuspicions, more,
 		    sizeof *cat->suspicions);
@@ -171,7 +204,7 @@ static int
 add_rows(struct loading *l, enum kind kind, const struct ynode *list)
 {
 	static int (*const add[KINDS])(struct loading *,
-	    const struct ynode *) = { add_provider, add_code, add_suspicion };
+	    const struct ynode *) = { add_provider, add_code, add_suspicion, add_phrases };
 	int r = reserve_rows(l->reader.cat, kind, list->n);
 
 	for (size_t i = 0; r == 0 && i < list->n; i++) {
@@ -250,7 +283,7 @@ load_kind(struct loading *l, enum kind kind, const char *const *dirs, size_t ndi
 		if (r < 0)
 			return r;
 	}
-	if (found)
+	if (found || kind == PHRASES)
 		return 0;
 	diag_add(l->reader.diags, (struct pos){ ndirs > 0 ? dirs[ndirs - 1] : ".", 0, 0 },
 	    "no %s here%s", file_names[kind],
@@ -274,10 +307,58 @@ index_names(struct names *names, const struct strs *list, size_t provider)
 	return r;
 }
 
+static bool
+is_in_bucket(const struct code *code, size_t bucket)
+{
+	for (size_t i = 0; i < code->nstatus; i++)
+		if (status_bucket(code->status[i].from) <= bucket &&
+		    status_bucket(code->status[i].to) >= bucket)
+			return true;
+	return false;
+}
+
+/* Lists of codes without a token; bucket STATUS_BUCKETS: those without a status, too. */
+static int
+list_bare(struct catalogue *cat, size_t bucket, struct code_list *out)
+{
+	for (int round = 0; round < 2; round++) {
+		if (round == 1)
+			out->items = catalogue_take(cat, (out->n + 1) * sizeof *out->items);
+		if (round == 1 && out->items == NULL)
+			return -ENOMEM;
+		out->n = 0;
+		for (size_t i = 0; i < cat->ncodes; i++) {
+			const struct code *code = &cat->codes[i];
+
+			if (code->tokens.n > 0 ||
+			    (bucket < STATUS_BUCKETS ? !is_in_bucket(code, bucket)
+						     : code->nstatus > 0))
+				continue;
+			if (round == 1)
+				out->items[out->n] = (uint32_t)i;
+			out->n++;
+		}
+	}
+	return 0;
+}
+
+static int
+index_bare(struct catalogue *cat)
+{
+	int r = list_bare(cat, STATUS_BUCKETS, &cat->bare_smtp);
+
+	for (size_t b = 0; r == 0 && b < STATUS_BUCKETS; b++)
+		r = list_bare(cat, b, &cat->bare_status[b]);
+	return r;
+}
+
 static int
 index_catalogue(struct catalogue *cat)
 {
 	int r = tokens_build(cat);
+
+	if (r == 0)
+		r = phrases_build(cat);
 
 	for (size_t i = 0; r == 0 && i < cat->nproviders; i++) {
 		r = index_names(&cat->hosts, &cat->providers[i].mx, i);
@@ -286,13 +367,7 @@ index_catalogue(struct catalogue *cat)
 	}
 	if (r < 0)
 		return r;
-	cat->bare = catalogue_take(cat, (cat->ncodes + 1) * sizeof *cat->bare);
-	if (cat->bare == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < cat->ncodes; i++)
-		if (cat->codes[i].tokens.n == 0)
-			cat->bare[cat->nbare++] = (uint32_t)i;
-	return 0;
+	return index_bare(cat);
 }
 
 int
@@ -337,6 +412,10 @@ catalogue_free(struct catalogue *cat)
 	free(cat->providers);
 	free(cat->codes);
 	free(cat->suspicions);
+	phrases_done(&cat->phrases);
+	free(cat->sets);
+	free(cat->sayings);
+	names_done(&cat->set_names);
 	names_done(&cat->provider_ids);
 	names_done(&cat->code_ids);
 	names_done(&cat->suspicion_ids);

@@ -1,5 +1,7 @@
 #include "parsers/catalogue_rows.h"
 
+#include "parsers/catalogue_phrases.h"
+
 #include <string.h>
 
 static const char *const categories[] = { "ip-blocklisted", "domain-blocklisted",
@@ -293,5 +295,54 @@ read_suspicion(struct row_reader *r, const struct ynode *map, struct suspicion *
 	out->hidden = ynode_bool(map, "hidden", false, r->diags);
 	out->suspected = ynode_bool(map, "suspected", true, r->diags);
 	read_answer(r, map, &out->row);
+	return r->diags->errors == before && !r->no_memory;
+}
+
+bool
+read_word_set(struct row_reader *r, const struct ynode *map, struct word_set *out)
+{
+	static const char *const keys[] = { "set", "words", NULL };
+	size_t before = r->diags->errors;
+
+	*out = (struct word_set){ 0 };
+	if (!ynode_is(map, YNODE_MAP, "a set of words", r->diags))
+		return false;
+	(void)ynode_check_keys(map, keys, r->diags); /* faults are counted in diags */
+	out->name = read_text(r, map, "set");
+	out->words = read_words(r, map, "words");
+	if (out->name.n == 0)
+		diag_add(r->diags, map->at, "a set needs a name");
+	for (size_t i = 0; i < out->words.n; i++)
+		if (!phrase_is_word(out->words.p[i]))
+			diag_add(r->diags, ynode_get(map, "words")->values[i].at,
+			    "'%.*s' is no word such as 'mailbox' or 'block*'",
+			    STR_ARG(out->words.p[i]));
+	return r->diags->errors == before && !r->no_memory;
+}
+
+bool
+read_saying(struct row_reader *r, const struct ynode *map, struct saying *out)
+{
+	static const char *const keys[] = { "id", "weight", "phrases", NULL };
+	size_t before = r->diags->errors;
+	const struct ynode *list;
+
+	*out = (struct saying){ 0 };
+	struct str id = begin_row(r, map, keys, "a list of phrases");
+
+	if (map->type != YNODE_MAP)
+		return false;
+	if (id.n > 0 && !names_find(&r->cat->code_ids, id, &out->code))
+		diag_add(r->diags, map->at, "no row '%.*s' in codes.yaml", STR_ARG(id));
+	out->weight = (uint16_t)ynode_int(map, "weight", 0, 0, 100, r->diags);
+	out->phrases = read_words(r, map, "phrases");
+	list = ynode_get(map, "phrases");
+	for (size_t i = 0; i < out->phrases.n && i < list->n; i++) {
+		const char *fault = phrase_fault(r->cat, out->phrases.p[i]);
+
+		if (fault != NULL)
+			diag_add(r->diags, list->values[i].at, "phrase '%.*s': %s",
+			    STR_ARG(out->phrases.p[i]), fault);
+	}
 	return r->diags->errors == before && !r->no_memory;
 }

@@ -7,6 +7,12 @@
 
 #include "parsers/rule.h"
 
+enum switched {
+	SWITCHED_ON,
+	SWITCHED_OFF_NEWLY,
+	SWITCHED_OFF,
+};
+
 struct matcher {
 	const struct ruleset *set;
 	pcre2_match_data *groups;      /* of the rule */
@@ -16,6 +22,9 @@ struct matcher {
 	bool jit;
 	const struct rule *last;
 	uint64_t *gave_up; /* by rule index */
+	uint8_t *off;      /* by rule index: enum switched */
+	uint64_t max_hits; /* of a rule; then it is off */
+	size_t news;       /* rules switched off that nobody was told of */
 };
 
 struct matcher *
@@ -29,13 +38,15 @@ matcher_new(const struct ruleset *set)
 	(void)pcre2_config(PCRE2_CONFIG_JIT, &have_jit);
 	m->set = set;
 	m->jit = have_jit == 1;
+	m->max_hits = UINT64_MAX;
 	m->gave_up = calloc(set->nrules + 1, sizeof *m->gave_up);
+	m->off = calloc(set->nrules + 1, 1);
 	m->groups = pcre2_match_data_create(set->max_groups + 1, NULL);
 	m->part_groups = pcre2_match_data_create(set->max_groups + 1, NULL);
 	m->limits = pcre2_match_context_create(NULL);
 	m->stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK_BYTES, NULL);
-	if (m->gave_up == NULL || m->groups == NULL || m->part_groups == NULL ||
-	    m->limits == NULL) {
+	if (m->gave_up == NULL || m->off == NULL || m->groups == NULL ||
+	    m->part_groups == NULL || m->limits == NULL) {
 		matcher_free(m);
 		return NULL;
 	}
@@ -56,6 +67,7 @@ matcher_free(struct matcher *m)
 	pcre2_match_context_free(m->limits);
 	pcre2_jit_stack_free(m->stack);
 	free(m->gave_up);
+	free(m->off);
 	free(m);
 }
 
@@ -65,17 +77,61 @@ matcher_last_rule(const struct matcher *m)
 	return m->last;
 }
 
+static const struct rule *
+rule_at(const struct ruleset *set, size_t index)
+{
+	const struct rule_file *file = set->files;
+
+	for (; index >= file->nrules; file++)
+		index -= file->nrules;
+	return &file->rules[index];
+}
+
 void
 matcher_each_limit(const struct matcher *m,
     void (*fn)(void *ctx, struct str rule, uint64_t times), void *ctx)
 {
-	for (size_t f = 0; f < m->set->nfiles; f++)
-		for (size_t i = 0; i < m->set->files[f].nrules; i++) {
-			const struct rule *rule = &m->set->files[f].rules[i];
+	for (size_t i = 0; i < m->set->nrules; i++)
+		if (m->gave_up[i] > 0)
+			fn(ctx, rule_at(m->set, i)->name, m->gave_up[i]);
+}
 
-			if (m->gave_up[rule->index] > 0)
-				fn(ctx, rule->name, m->gave_up[rule->index]);
+void
+matcher_set_max_hits(struct matcher *m, uint64_t max_hits)
+{
+	m->max_hits = max_hits;
+}
+
+void
+matcher_switch_off(struct matcher *m, struct str name)
+{
+	for (size_t i = 0; i < m->set->nrules; i++)
+		if (str_eq(rule_at(m->set, i)->name, name)) {
+			m->news -= m->off[i] == SWITCHED_OFF_NEWLY;
+			m->off[i] = SWITCHED_OFF;
 		}
+}
+
+void
+matcher_take_off(struct matcher *m, void (*fn)(void *ctx, struct str rule), void *ctx)
+{
+	for (size_t i = 0; m->news > 0 && i < m->set->nrules; i++) {
+		if (m->off[i] != SWITCHED_OFF_NEWLY)
+			continue;
+		m->off[i] = SWITCHED_OFF;
+		m->news--;
+		fn(ctx, rule_at(m->set, i)->name);
+	}
+}
+
+static void
+count_limit(struct matcher *m, const struct rule *rule)
+{
+	m->gave_up[rule->index]++;
+	if (m->gave_up[rule->index] < m->max_hits || m->off[rule->index] != SWITCHED_ON)
+		return;
+	m->off[rule->index] = SWITCHED_OFF_NEWLY;
+	m->news++;
 }
 
 /* pcre2_match() picks the JIT code by itself, but checks more than we need. */
@@ -92,12 +148,6 @@ run(struct matcher *m, const struct pattern *p, struct str text, pcre2_match_dat
 			return rc;
 	}
 	return pcre2_match(p->re, subject, text.n, 0, 0, groups, m->limits);
-}
-
-size_t
-ruleset_size(const struct ruleset *set)
-{
-	return set->nrules;
 }
 
 static const struct service *
@@ -268,9 +318,16 @@ captured(struct str text, const PCRE2_SIZE *ends, int matched, const uint16_t gr
 	return (struct str){ NULL, 0 };
 }
 
+static bool
+is_limit(int rc)
+{
+	return rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_JIT_STACKLIMIT ||
+	       rc == PCRE2_ERROR_HEAPLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT;
+}
+
 static void
-apply_parts(struct matcher *m, const struct part_use *use, struct str text, int matched,
-    struct event *ev)
+apply_parts(struct matcher *m, const struct rule *rule, const struct part_use *use,
+    struct str text, int matched, struct event *ev)
 {
 	const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(m->groups);
 
@@ -286,14 +343,9 @@ apply_parts(struct matcher *m, const struct part_use *use, struct str text, int 
 			apply(p, inner, m->part_groups, rc, ev);
 			return;
 		}
+		if (is_limit(rc))
+			count_limit(m, rule);
 	}
-}
-
-static bool
-is_limit(int rc)
-{
-	return rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_JIT_STACKLIMIT ||
-	       rc == PCRE2_ERROR_HEAPLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT;
 }
 
 /* The bucket has compared the first byte; the last one tells most others apart. */
@@ -318,7 +370,7 @@ ruleset_match(struct matcher *m, const struct service *service, struct str text,
 		const struct try *t = &service->tries[i];
 		const struct rule *rule = t->rule;
 
-		if (!begins_with(behind, t->begins) ||
+		if (!begins_with(behind, t->begins) || m->off[rule->index] != SWITCHED_ON ||
 		    (rule->literal.n > 0 && str_find(behind, rule->literal) < 0))
 			continue;
 		int rc = run(m, &rule->pattern, text, m->groups);
@@ -329,13 +381,13 @@ ruleset_match(struct matcher *m, const struct service *service, struct str text,
 				return MATCH_IGNORE;
 			apply(&rule->pattern, text, m->groups, rc, ev);
 			for (size_t u = 0; u < rule->nuses; u++)
-				apply_parts(m, &rule->uses[u], text, rc, ev);
+				apply_parts(m, rule, &rule->uses[u], text, rc, ev);
 			event_set_text(ev, EVF_rule, rule->name);
 			*split_out = rule->split;
 			return MATCH_FOUND;
 		}
 		if (is_limit(rc)) {
-			m->gave_up[rule->index]++;
+			count_limit(m, rule);
 			gave_up = true;
 		}
 	}

@@ -8,7 +8,8 @@
  * Ownership  The caller frees a set with ruleset_free(). Event fields point into the
  *            text or the set; texts passed in are looked at, never kept.
  * Limits     MATCH_LIMIT steps per pattern (JIT ignores the depth limit); patterns
- *            that exceed it are counted in the matcher, by rule.
+ *            that exceed it are counted in the matcher, by rule, and a matcher that was
+ *            told so switches a rule off that exceeds it again and again.
  * Errors     ruleset_load(): -ENOMEM, -EINVAL with every fault in *diags at its line
  *            and column; *set_out keeps its old value.
  * Threads    A set is never changed after loading and may be shared; a matcher is
@@ -23,6 +24,8 @@
 struct ruleset;
 struct matcher;
 struct service; /* what one process name leads to */
+
+enum { MATCH_MAX_HITS = 20 }; /* what a daemon gives to matcher_set_max_hits() */
 
 enum match_result {
 	MATCH_NONE,
@@ -57,6 +60,18 @@ void matcher_free(struct matcher *matcher);
  */
 enum match_result ruleset_match(struct matcher *matcher, const struct service *service,
     struct str text, struct event *ev, enum event_field *split_out);
+
+/*
+ * A rule that hits its limit so often is switched off for this matcher: its lines go to
+ * the rules behind it, or stay unparsed. Default: never, so that `parse` and `check` tell
+ * the same on any number of threads.
+ */
+void matcher_set_max_hits(struct matcher *matcher, uint64_t max_hits);
+/* Rules that were switched off since the last call. */
+void matcher_take_off(struct matcher *matcher, void (*fn)(void *ctx, struct str rule),
+    void *ctx);
+/* As another matcher of the same set found out; matcher_take_off() does not tell it. */
+void matcher_switch_off(struct matcher *matcher, struct str rule);
 
 /* How often each rule gave up: fn for every rule with a count. */
 void matcher_each_limit(const struct matcher *matcher,

@@ -488,3 +488,9 @@ ruleset_load(const char *const *dirs, size_t ndirs, struct ruleset **set_out,
 	*set_out = set;
 	return 0;
 }
+
+size_t
+ruleset_size(const struct ruleset *set)
+{
+	return set->nrules;
+}
