@@ -22,6 +22,16 @@ int alert_rules_load(const char *const *dirs, size_t ndirs, struct alert_rules *
     struct diags *diags);
 void alert_rules_free(struct alert_rules *rules); /* NULL is fine */
 size_t alert_rules_count(const struct alert_rules *rules);
+bool alert_rules_has(const struct alert_rules *rules, struct str name);
+
+struct alert_rule_info {
+	struct str name;
+	const char *detector;
+	int64_t learn_us; /* history wanted before it judges; 0: none */
+	int64_t mark;     /* as in rows of series: what is counted */
+};
+/* The i-th rule. False: there are not so many. */
+bool alert_rules_at(const struct alert_rules *rules, size_t i, struct alert_rule_info *out);
 /* Bit per event kind that some rule looks at; all other events may be left out. */
 uint32_t alert_rules_kinds(const struct alert_rules *rules);
 

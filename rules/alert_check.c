@@ -5,6 +5,7 @@
 #include "parsers/parser.h"
 #include "rules/alert_rule.h"
 #include "rules/engine.h"
+#include "rules/example_lines.h"
 
 static const char *const example_keys[] = { "about", "lines", "incidents", NULL };
 static const char *const incident_keys[] = { "rule", "severity", "state", "provider",
@@ -91,7 +92,12 @@ tell_nobody(void *ctx, const struct incident *in, enum notice notice, int64_t at
 static void
 run_lines(struct check *c, struct parser *parser, const struct ynode *lines)
 {
-	struct str left = lines->text;
+	AUTO(buf_done) struct buf text = { 0 };
+	bool plain = lines->type == YNODE_SCALAR;
+
+	if (!plain && !example_lines(lines, &text, c->diags))
+		return;
+	struct str left = plain ? lines->text : buf_str(&text);
 
 	for (unsigned number = 0; left.n > 0; number++) {
 		struct line line = { .text = str_cut(&left, '\n'), .offset = -1 };
@@ -106,7 +112,10 @@ run_lines(struct check *c, struct parser *parser, const struct ynode *lines)
 			struct pos at = lines->text_at;
 
 			at.line += number;
-			diag_add(c->diags, at, "no parser rule takes this line");
+			diag_add(c->diags, plain ? at : lines->at,
+			    "no parser rule takes this line: %.*s",
+			    STR_ARG(str_head(line.text, 120)));
+			return; /* the others of a repetition are alike */
 		}
 	}
 }
@@ -130,7 +139,7 @@ run_example(struct check *c, const struct alert_rules *rules, const struct rules
 	}
 	struct parser *parser = parser_new(parsers, catalogue, EXAMPLE_REFERENCE_US);
 	const struct engine_sink sink = { save_nothing, save_nothing, tell_nobody,
-		on_incident, NULL, c };
+		on_incident, NULL, NULL, c };
 
 	c->engine = engine_new(rules, catalogue);
 	c->wanted = wanted->type == YNODE_LIST ? wanted : &none;

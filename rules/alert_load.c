@@ -11,10 +11,10 @@
 
 static const char *const file_keys[] = { "rules", NULL };
 static const char *const rule_keys[] = { "name", "trouble", "detector", "when", "group_by",
-	"in_a_row", "among", "distinct", "severity", "summary", "advice", "resolves",
-	"reopen", "examples", NULL };
+	"in_a_row", "among", "distinct", "at_least", "within", "share", "confidence",
+	"change", "by", "learn", "times", "severity", "summary", "advice", "resolves",
+	"reopen", "inhibited_by", "examples", NULL };
 static const char *const resolve_keys[] = { "when", "after", NULL };
-static const char *const detectors[] = { "match", NULL };
 
 #define DEFAULT_REOPEN_US (3600 * (int64_t)US_PER_S)
 
@@ -24,6 +24,7 @@ read_group(const struct ynode *node, struct alert_rule *rule, struct diags *diag
 	const struct ynode *list = ynode_get(node, "group_by");
 	bool good = true;
 
+	rule->ngroup = 0;
 	if (list == NULL) {
 		rule->group_by[rule->ngroup++] = EVF_host;
 		return true;
@@ -35,14 +36,16 @@ read_group(const struct ynode *node, struct alert_rule *rule, struct diags *diag
 		return false;
 	}
 	for (size_t i = 0; i < list->n; i++) {
+		const struct ynode *name = &list->values[i];
+		bool peer = str_eq(name->text, STR("peer"));
 		enum event_field f =
-		    field_named(list->values[i].text, list->values[i].at, diags);
+		    peer ? EVF_COUNT : field_named(name->text, name->at, diags);
 
-		if (f == EVF_COUNT) {
+		if (f == EVF_COUNT && !peer) {
 			good = false;
 			continue;
 		}
-		rule->group_by[rule->ngroup++] = f;
+		rule->group_by[rule->ngroup++] = peer ? (unsigned)GROUP_PEER : (unsigned)f;
 	}
 	return good;
 }
@@ -53,6 +56,10 @@ read_resolves(const struct ynode *node, struct alert_rule *rule, struct diags *d
 	const struct ynode *resolves = ynode_get(node, "resolves");
 	const struct ynode *when;
 
+	if (detector_counts(rule->detector))
+		rule->quiet_us = rule->counting.within_us;
+	if (resolves == NULL && detector_counts(rule->detector))
+		return true; /* over when the detector no longer finds it */
 	if (resolves == NULL) {
 		diag_add(diags, node->at,
 		    "rule '%.*s' does not say when it `resolves`: `when` something is seen, or "
@@ -63,7 +70,7 @@ read_resolves(const struct ynode *node, struct alert_rule *rule, struct diags *d
 	if (!ynode_is(resolves, YNODE_MAP, "`when` or `after`", diags) ||
 	    !ynode_check_keys(resolves, resolve_keys, diags))
 		return false;
-	rule->quiet_us = ynode_span_us(resolves, "after", 0, diags);
+	rule->quiet_us = ynode_span_us(resolves, "after", rule->quiet_us, diags);
 	if ((when = ynode_get(resolves, "when")) == NULL)
 		return true;
 	rule->has_healthy = true;
@@ -102,21 +109,6 @@ read_words(const struct ynode *node, struct alert_rule *rule, struct diags *diag
 }
 
 static bool
-read_detector(const struct ynode *node, struct diags *diags)
-{
-	struct str word = ynode_text(node, "detector", STR("match"), diags);
-
-	if (str_eq(word, STR("match")))
-		return true;
-	const char *near = nearest_word(word, detectors);
-
-	diag_add(diags, ynode_get(node, "detector")->at, "no detector '%.*s'%s%s%s",
-	    STR_ARG(word), near ? ", did you mean '" : "", near ? near : "",
-	    near ? "'?" : "");
-	return false;
-}
-
-static bool
 read_among(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
 {
 	const struct ynode *among = ynode_get(node, "among");
@@ -141,6 +133,58 @@ read_distinct(const struct ynode *node, struct alert_rule *rule, struct diags *d
 	return false;
 }
 
+static uint64_t
+mark_node(uint64_t mark, const struct ynode *node)
+{
+	mark = (mark ^ str_hash(node->text)) * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	for (size_t i = 0; i < node->n; i++) {
+		if (node->type == YNODE_MAP)
+			mark = mark_node(mark, &node->keys[i]);
+		mark = mark_node(mark, &node->values[i]);
+	}
+	return mark;
+}
+
+/* Of all that decides what is counted, and in what spans. */
+static uint64_t
+mark_of(const struct alert_rule *rule)
+{
+	static const char *const keys[] = { "detector", "when", "among", "group_by",
+		"distinct", "at_least", "within" };
+	uint64_t mark = 1;
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		const struct ynode *node = ynode_get(rule->node, keys[i]);
+
+		mark = mark * 31 + i;
+		if (node != NULL)
+			mark = mark_node(mark, node);
+	}
+	return mark & INT64_MAX; /* the store keeps it as a signed number */
+}
+
+/*
+ * Where a pattern hits its limit again and again the rule is off: what it counts, too, or a
+ * share would fall and a silence come. A sign of health without a pattern still counts.
+ */
+static bool
+share_limits(struct alert_rule *rule, struct diags *diags)
+{
+	bool sign = conditions_have_pattern(&rule->when) ||
+		    (rule->has_among && conditions_have_pattern(&rule->among));
+	bool health = rule->has_healthy && conditions_have_pattern(&rule->healthy);
+
+	if (!sign && !health)
+		return true;
+	if ((rule->hits = calloc(1, sizeof *rule->hits)) == NULL) {
+		diag_add(diags, rule->node->at, "out of memory");
+		return false;
+	}
+	rule->when.hits = rule->among.hits = rule->hits;
+	rule->healthy.hits = health ? rule->hits : NULL;
+	return true;
+}
+
 static bool
 read_rule(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
 {
@@ -154,15 +198,16 @@ read_rule(const struct ynode *node, struct alert_rule *rule, struct diags *diags
 		return false;
 	}
 	rule->trouble = ynode_text(node, "trouble", rule->name, diags);
-	rule->in_a_row = ynode_int(node, "in_a_row", 1, 1, ENGINE_MAX_SEEN, diags);
 	rule->reopen_us = ynode_span_us(node, "reopen", DEFAULT_REOPEN_US, diags);
 	rule->examples = ynode_get(node, "examples");
 	good &= conditions_read(when, &rule->when, diags);
-	good &= read_detector(node, diags);
+	good &= detector_read(node, rule, diags);
 	good &= read_distinct(node, rule, diags);
 	good &= read_among(node, rule, diags);
 	good &= read_group(node, rule, diags);
 	good &= read_resolves(node, rule, diags);
+	good &= share_limits(rule, diags);
+	rule->mark = mark_of(rule);
 	return read_words(node, rule, diags) && good;
 }
 
@@ -175,33 +220,64 @@ same_group(const struct alert_rule *a, const struct alert_rule *b)
 }
 
 static bool
-join_troubles(struct alert_rules *set, struct alert_rule *rule, struct diags *diags)
+join_trouble(struct alert_rules *set, struct alert_rule *rule, struct diags *diags)
 {
-	bool good = true;
-
 	rule->rank = (size_t)(rule - set->rules);
-	rule->trouble_index = SIZE_MAX;
 	for (const struct alert_rule *other = set->rules; other < rule; other++) {
-		if (str_eq(other->name, rule->name)) {
-			diag_add(diags, rule->node->at,
-			    "rule '%.*s' exists already, at %s:%u", STR_ARG(rule->name),
-			    other->node->at.file, other->node->at.line);
-			good = false;
-		}
 		if (!str_eq(other->trouble, rule->trouble))
 			continue;
 		rule->trouble_index = other->trouble_index;
-		if (!same_group(other, rule)) {
-			diag_add(diags, rule->node->at,
-			    "rule '%.*s' shares the trouble '%.*s' with '%.*s' and must group alike",
-			    STR_ARG(rule->name), STR_ARG(rule->trouble),
-			    STR_ARG(other->name));
-			good = false;
-		}
+		if (same_group(other, rule))
+			return true;
+		diag_add(diags, rule->node->at,
+		    "rule '%.*s' shares the trouble '%.*s' with '%.*s' and must group alike",
+		    STR_ARG(rule->name), STR_ARG(rule->trouble), STR_ARG(other->name));
+		return false;
 	}
-	if (rule->trouble_index == SIZE_MAX)
-		rule->trouble_index = set->ntroubles++;
-	return good;
+	rule->trouble_index = set->ntroubles++;
+	return true;
+}
+
+static void
+rule_done(struct alert_rule *rule)
+{
+	conditions_done(&rule->when);
+	conditions_done(&rule->healthy);
+	conditions_done(&rule->among);
+	free(rule->hits);
+}
+
+static struct str
+folder_of(const char *path)
+{
+	struct str whole = str_of(path);
+	ptrdiff_t slash = str_rfind_char(whole, '/');
+
+	return str_head(whole, slash < 0 ? 0 : (size_t)slash);
+}
+
+/* A rule of an earlier folder gives way to one of the same name, which takes its place. */
+static bool
+add_rule(struct alert_rules *set, const struct alert_rule *rule, struct diags *diags)
+{
+	for (size_t i = 0; i < set->nrules; i++) {
+		struct alert_rule *other = &set->rules[i];
+
+		if (!str_eq(other->name, rule->name))
+			continue;
+		if (str_eq(folder_of(other->node->at.file),
+			folder_of(rule->node->at.file))) {
+			diag_add(diags, rule->node->at,
+			    "rule '%.*s' exists already, at %s:%u", STR_ARG(rule->name),
+			    other->node->at.file, other->node->at.line);
+			return false;
+		}
+		rule_done(other);
+		*other = *rule;
+		return true;
+	}
+	set->rules[set->nrules++] = *rule;
+	return true;
 }
 
 static int
@@ -209,7 +285,6 @@ read_file(struct alert_rules *set, const struct ynode *root, struct diags *diags
 {
 	const struct ynode *rules = ynode_get(root, "rules");
 	size_t before = diags->errors;
-	bool good = true;
 
 	if (!ynode_is(root, YNODE_MAP, "rules", diags) ||
 	    !ynode_check_keys(root, file_keys, diags))
@@ -225,17 +300,15 @@ read_file(struct alert_rules *set, const struct ynode *root, struct diags *diags
 		return -ENOMEM;
 	set->rules = more;
 	for (size_t i = 0; i < rules->n; i++) {
-		struct alert_rule *rule = &set->rules[set->nrules++];
+		struct alert_rule rule = { .node = &rules->values[i] };
 
-		*rule = (struct alert_rule){ .node = &rules->values[i] };
-		if (!ynode_is(&rules->values[i], YNODE_MAP, "a rule", diags)) {
-			good = false;
+		if (!ynode_is(&rules->values[i], YNODE_MAP, "a rule", diags))
 			continue;
-		}
-		good &= read_rule(&rules->values[i], rule, diags);
-		good &= join_troubles(set, rule, diags);
+		if (!read_rule(&rules->values[i], &rule, diags) ||
+		    !add_rule(set, &rule, diags))
+			rule_done(&rule);
 	}
-	return good && diags->errors == before ? 0 : -EINVAL;
+	return diags->errors == before ? 0 : -EINVAL;
 }
 
 static int
@@ -259,6 +332,9 @@ load_all(struct alert_rules *set, const char *const *dirs, size_t ndirs,
 			return one;
 		r = one < 0 ? one : r;
 	}
+	for (size_t i = 0; i < set->nrules; i++)
+		(void)join_trouble(set, &set->rules[i], diags);
+	(void)inhibition_read(set, diags);
 	if (r == 0 && diags->errors != before)
 		r = -EINVAL; /* some faults are only told */
 	return r;
@@ -284,11 +360,8 @@ alert_rules_free(struct alert_rules *set)
 {
 	if (set == NULL)
 		return;
-	for (size_t i = 0; i < set->nrules; i++) {
-		conditions_done(&set->rules[i].when);
-		conditions_done(&set->rules[i].healthy);
-		conditions_done(&set->rules[i].among);
-	}
+	for (size_t i = 0; i < set->nrules; i++)
+		rule_done(&set->rules[i]);
 	for (size_t i = 0; set->files != NULL && i < set->list.n; i++)
 		ydoc_free(set->files[i]);
 	folder_done(&set->list);
@@ -301,6 +374,31 @@ size_t
 alert_rules_count(const struct alert_rules *set)
 {
 	return set->nrules;
+}
+
+bool
+alert_rules_has(const struct alert_rules *set, struct str name)
+{
+	for (size_t i = 0; i < set->nrules; i++)
+		if (str_eq(set->rules[i].name, name))
+			return true;
+	return false;
+}
+
+bool
+alert_rules_at(const struct alert_rules *set, size_t i, struct alert_rule_info *out)
+{
+	if (i >= set->nrules)
+		return false;
+	const struct alert_rule *rule = &set->rules[i];
+
+	*out = (struct alert_rule_info){
+		.name = rule->name,
+		.detector = detector_name(rule->detector),
+		.learn_us = rule->counting.learn_us,
+		.mark = (int64_t)rule->mark,
+	};
+	return true;
 }
 
 uint32_t

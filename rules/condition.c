@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "parsers/field.h"
 #include "rules/alert_rule.h"
 
@@ -49,6 +50,45 @@ read_one_of(struct condition *c, const struct ynode *node, struct diags *diags)
 	return good;
 }
 
+/*
+ * The longest run of plain characters that every match must hold: of a pattern without
+ * alternatives, outside of groups, classes and escapes, and not made optional. The patterns
+ * are not extended, so blanks count. Escapes that take what follows them (\x41, \101, \Q)
+ * are too much for it.
+ */
+static struct str
+literal_of(struct str pattern)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789 -_:;,@/=<>\"'%#!&~";
+	static const char escapes[] = "dDwWsSbBAzZGhHvVnrtfaeRK^$.*+?()[]{}|\\/\"'-:@";
+	struct str best = { "", 0 };
+	size_t from = 0;
+
+	if (str_find_char(pattern, '|') >= 0 || str_find_char(pattern, '(') >= 0 ||
+	    str_find_char(pattern, '[') >= 0)
+		return best;
+	for (size_t i = 0; i <= pattern.n; i++) {
+		char c = i < pattern.n ? pattern.p[i] : '^';
+		size_t n = i - from;
+
+		if (i < pattern.n && str_find_char(str_of(plain), c) >= 0)
+			continue;
+		if (n > 0 && (c == '?' || c == '*' || c == '{'))
+			n--; /* the last one may be absent */
+		if (n > best.n)
+			best = (struct str){ pattern.p + from, n };
+		if (c == '{')
+			while (i < pattern.n && pattern.p[i] != '}')
+				i++;
+		if (c == '\\' &&
+		    (++i == pattern.n || str_find_char(str_of(escapes), pattern.p[i]) < 0))
+			return (struct str){ "", 0 };
+		from = i + 1;
+	}
+	return best;
+}
+
 static bool
 read_pattern(struct condition *c, const struct ynode *node, struct diags *diags)
 {
@@ -73,8 +113,16 @@ read_pattern(struct condition *c, const struct ynode *node, struct diags *diags)
 		diag_add(diags, ynode_pos(node, off), "pattern: %s", why);
 		return false;
 	}
+	c->literal = literal_of(node->text);
 	(void)pcre2_jit_compile(c->re,
 	    PCRE2_JIT_COMPLETE); /* slower without, never wrong */
+	c->groups = pcre2_match_data_create(1, NULL);
+	c->limits = pcre2_match_context_create(NULL);
+	if (c->groups == NULL || c->limits == NULL) {
+		diag_add(diags, node->at, "out of memory");
+		return false;
+	}
+	(void)pcre2_set_match_limit(c->limits, CONDITION_MATCH_LIMIT);
 	return true;
 }
 
@@ -103,8 +151,30 @@ read_test(struct condition *c, const struct ynode *node, struct diags *diags)
 		return true;
 	}
 	c->test = CONDITION_AT_LEAST;
-	c->at_least = ynode_int(node, "at_least", 0, 0, INT64_MAX, diags);
+	c->at_least = ynode_int(node, "at_least", 0, 0, INT64_MAX / US_PER_S, diags);
+	if (event_field_type(c->field) == EVT_SECONDS)
+		c->at_least *= US_PER_S;
 	return true;
+}
+
+static bool
+is_cheap(const struct condition *c)
+{
+	return c->test != CONDITION_MATCH;
+}
+
+/* Patterns last: the others mostly decide. */
+static void
+sort_by_cost(struct conditions *c)
+{
+	for (size_t i = 1; i < c->n; i++)
+		for (size_t k = i;
+		     k > 0 && is_cheap(&c->items[k]) && !is_cheap(&c->items[k - 1]); k--) {
+			struct condition t = c->items[k];
+
+			c->items[k] = c->items[k - 1];
+			c->items[k - 1] = t;
+		}
 }
 
 bool
@@ -112,7 +182,7 @@ conditions_read(const struct ynode *map, struct conditions *out, struct diags *d
 {
 	bool good = true;
 
-	out->kinds = UINT32_MAX;
+	out->kinds = out->outcomes = UINT32_MAX;
 	if (!ynode_is(map, YNODE_MAP, "fields and their values", diags))
 		return false;
 	if (map->n > MAX_CONDITIONS) {
@@ -132,7 +202,10 @@ conditions_read(const struct ynode *map, struct conditions *out, struct diags *d
 		good &= read_test(c, &map->values[i], diags);
 		if (f == EVF_kind && c->test == CONDITION_ONE_OF)
 			out->kinds = c->negate ? ~c->enums : c->enums;
+		if (f == EVF_outcome && c->test == CONDITION_ONE_OF)
+			out->outcomes = c->negate ? ~c->enums : c->enums;
 	}
+	sort_by_cost(out);
 	return good;
 }
 
@@ -159,28 +232,26 @@ is_one_of(const struct condition *c, const struct event *ev)
 }
 
 static bool
-matches(const struct condition *c, const struct event *ev)
+matches(const struct condition *c, const struct event *ev, struct limit_hits *hits)
 {
 	struct str text = event_text(ev, c->field);
-	pcre2_match_data *groups = pcre2_match_data_create(1, NULL);
-	pcre2_match_context *limits = pcre2_match_context_create(NULL);
-	bool found = false;
 
-	if (groups != NULL && limits != NULL && text.p != NULL) {
-		pcre2_set_match_limit(limits, CONDITION_MATCH_LIMIT);
-		found = pcre2_match(c->re, (PCRE2_SPTR)text.p, text.n, 0, 0, groups,
-			    limits) >= 0;
-	}
-	pcre2_match_context_free(limits);
-	pcre2_match_data_free(groups);
-	return found;
+	if (text.p == NULL)
+		return false;
+	int rc = pcre2_match(c->re, (PCRE2_SPTR)text.p, text.n, 0, 0, c->groups, c->limits);
+
+	if (hits != NULL &&
+	    (rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_JIT_STACKLIMIT ||
+		rc == PCRE2_ERROR_HEAPLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT))
+		hits->n++;
+	return rc >= 0;
 }
 
 static bool
-holds(const struct condition *c, const struct event *ev)
+holds(const struct condition *c, const struct event *ev, struct limit_hits *hits)
 {
 	switch (c->test) {
-	case CONDITION_MATCH: return matches(c, ev);
+	case CONDITION_MATCH: return matches(c, ev, hits);
 	case CONDITION_AT_LEAST:
 		return event_has(ev, c->field) && event_num(ev, c->field) >= c->at_least;
 	case CONDITION_KNOWN: return event_has(ev, c->field);
@@ -189,10 +260,21 @@ holds(const struct condition *c, const struct event *ev)
 }
 
 bool
-conditions_hold(const struct conditions *c, const struct event *ev)
+conditions_have_pattern(const struct conditions *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (holds(&c->items[i], ev) == c->items[i].negate)
+		if (c->items[i].test == CONDITION_MATCH)
+			return true;
+	return false;
+}
+
+bool
+conditions_hold(const struct conditions *c, const struct event *ev)
+{
+	if (c->hits != NULL && c->hits->n >= MAX_LIMIT_HITS)
+		return false;
+	for (size_t i = 0; i < c->n; i++)
+		if (holds(&c->items[i], ev, c->hits) == c->items[i].negate)
 			return false;
 	return true;
 }
@@ -203,6 +285,8 @@ conditions_done(struct conditions *c)
 	for (size_t i = 0; i < c->n; i++) {
 		free(c->items[i].values);
 		free(c->items[i].numbers);
+		pcre2_match_context_free(c->items[i].limits);
+		pcre2_match_data_free(c->items[i].groups);
 		pcre2_code_free(c->items[i].re);
 	}
 }

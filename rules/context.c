@@ -24,14 +24,16 @@ struct failure {
 enum {
 	FIRST_MESSAGE = CONTEXT_DOMAINS, /* slot numbers */
 	FIRST_FAILURE = FIRST_MESSAGE + CONTEXT_MESSAGES,
-	SLOTS = FIRST_FAILURE + CONTEXT_HOSTS,
+	OWN_SLOTS = FIRST_FAILURE + CONTEXT_HOSTS,
+	SLOTS = OWN_SLOTS + MESSAGE_SLOTS,
 };
 
 struct context {
+	struct message_context *joined; /* facts of messages */
 	struct entry domains[CONTEXT_DOMAINS];
 	struct entry messages[CONTEXT_MESSAGES]; /* and OpenSMTPD's sessions */
 	struct failure failed[CONTEXT_HOSTS];    /* by host */
-	uint32_t dirty[SLOTS];                   /* numbers of the slots that changed */
+	uint32_t dirty[OWN_SLOTS];               /* numbers of the slots that changed */
 	size_t ndirty;
 	char *names[MAX_NAMES]; /* owned; [0] is not used */
 	size_t nnames;
@@ -44,8 +46,14 @@ context_new(void)
 {
 	struct context *c = calloc(1, sizeof *c);
 
-	if (c != NULL)
-		c->nnames = 1;
+	if (c == NULL)
+		return NULL;
+	c->nnames = 1;
+	c->joined = message_context_new();
+	if (c->joined == NULL) {
+		context_free(c);
+		return NULL;
+	}
 	return c;
 }
 
@@ -56,6 +64,7 @@ context_free(struct context *c)
 		return;
 	for (size_t i = 1; i < c->nnames; i++)
 		free(c->names[i]);
+	message_context_free(c->joined);
 	free(c);
 }
 
@@ -77,6 +86,12 @@ uint64_t
 context_evicted(const struct context *context)
 {
 	return context->evicted;
+}
+
+uint64_t
+context_messages_evicted(const struct context *context)
+{
+	return message_context_evicted(context->joined);
 }
 
 static struct entry *
@@ -213,8 +228,8 @@ find_expired(struct context *c, struct event *ev)
 		set_provider(c, ev, find(c, c->domains, CONTEXT_DOMAINS, domain));
 }
 
-void
-context_apply(struct context *c, struct event *ev)
+static void
+apply_provider(struct context *c, struct event *ev)
 {
 	int64_t outcome = event_num(ev, EVF_outcome);
 
@@ -246,6 +261,13 @@ context_apply(struct context *c, struct event *ev)
 		put(c, c->messages, CONTEXT_MESSAGES,
 		    message_key(ev, event_text(ev, EVF_recipient)), provider);
 	}
+}
+
+void
+context_apply(struct context *c, struct event *ev)
+{
+	message_context_apply(c->joined, ev);
+	apply_provider(c, ev);
 }
 
 static void
@@ -288,16 +310,23 @@ context_flush(struct context *c, int (*fn)(void *ctx, const struct context_slot 
 			r = fn(ctx, &slot);
 	}
 	c->ndirty = 0;
-	return r < 0 ? r : 0;
+	int s = message_context_flush(c->joined, OWN_SLOTS, r < 0 ? NULL : fn, ctx);
+
+	return r < 0 ? r : s;
 }
 
 void
 context_restore(struct context *c, const struct context_slot *slot)
 {
-	uint16_t name = name_index(c, slot->provider);
-
 	if (slot->number < 0 || slot->number >= SLOTS)
 		return; /* written with larger tables */
+	if (slot->number >= OWN_SLOTS) {
+		message_context_restore_slot(c->joined, (size_t)(slot->number - OWN_SLOTS),
+		    slot);
+		return;
+	}
+	uint16_t name = name_index(c, slot->provider);
+
 	if (slot->number >= FIRST_FAILURE) {
 		c->failed[slot->number - FIRST_FAILURE] =
 		    (struct failure){ slot->key, slot->at, name, false };
@@ -310,4 +339,10 @@ context_restore(struct context *c, const struct context_slot *slot)
 	*e = (struct entry){ slot->key, (uint32_t)slot->at, name, false };
 	if (e->used > c->clock)
 		c->clock = e->used;
+}
+
+void
+context_restore_message(struct context *c, const struct event *row)
+{
+	message_context_restore(c->joined, row);
 }

@@ -3,7 +3,8 @@
  *
  * Purpose    An attempt that reached no host (DNS failure, no connection) names no
  *            provider, an expiry names neither relay nor often recipient: the domain's
- *            and the message's earlier attempts do.
+ *            and the message's earlier attempts do. Sender, login, origin and the like of a
+ *            message: rules/message_context.h.
  * Ownership  Provider ids are copied; those set in events live as long as the context.
  * Memory     What it learns is the store's to keep: context_flush() hands over the slots
  *            that changed, context_restore() takes them back after a restart.
@@ -14,7 +15,7 @@
 #ifndef RULES_CONTEXT_H
 #define RULES_CONTEXT_H
 
-#include "core/event.h"
+#include "rules/message_context.h"
 
 enum {
 	CONTEXT_DOMAINS = 16384,
@@ -36,7 +37,7 @@ context_wants(const struct event *ev)
 {
 	int64_t kind = event_num(ev, EVF_kind);
 
-	return kind == KIND_ATTEMPT ||
+	return message_context_wants(ev) ||
 	       ((kind == KIND_CONNECTION || kind == KIND_WARNING) &&
 		   event_num(ev, EVF_direction) == DIRECTION_OUTBOUND);
 }
@@ -46,7 +47,7 @@ struct context_slot {
 	int64_t number;
 	uint64_t key;
 	int64_t at;          /* when it was used, or an event time; orders slots, no more */
-	struct str provider; /* id, empty: known to belong to none */
+	struct str provider; /* id, empty: known to belong to none; or what else is kept */
 };
 
 /* Calls fn for each slot that changed since the last flush; a negative errno ends it. */
@@ -54,8 +55,13 @@ int context_flush(struct context *context,
     int (*fn)(void *ctx, const struct context_slot *slot), void *ctx);
 void context_restore(struct context *context, const struct context_slot *slot);
 
-/* Learns from the event, and sets `provider` where it was missing and is known. */
+/* A message as the store kept it, oldest first: message_context_restore(). */
+void context_restore_message(struct context *context, const struct event *row);
+
+/* Learns from the event, and sets what it did not tell and is known: `provider`, and what
+ * rules/message_context.h says. Views set live until the next call. */
 void context_apply(struct context *context, struct event *ev);
 uint64_t context_evicted(const struct context *context);
+uint64_t context_messages_evicted(const struct context *context);
 
 #endif

@@ -31,6 +31,10 @@ enum {
 struct engine;
 struct catalogue;
 struct context_slot;
+struct series;
+struct series_row;
+struct series_record;
+struct series_sink;
 
 /* What to do with what changed; a negative errno ends engine_flush(). */
 struct engine_sink {
@@ -44,6 +48,8 @@ struct engine_sink {
 	int (*ended)(void *ctx, const struct incident *incident);
 	/* Something learnt that must outlive a restart. May be NULL. */
 	int (*remember)(void *ctx, const struct context_slot *slot);
+	/* What detectors count (rules/series.h). May be NULL. */
+	const struct series_sink *series;
 	void *ctx;
 };
 
@@ -55,6 +61,21 @@ void engine_free(struct engine *engine);
 int engine_restore(struct engine *engine, const struct incident *incident);
 
 /*
+ * A series as the store kept it, in the order of `touched`; its history goes to
+ * series_restore_record(). -ENOENT: no rule has a use for it, the next flush forgets it.
+ */
+int engine_restore_series(struct engine *engine, const struct series_row *row,
+    struct series **series_out);
+/* All has been restored: what is due when? */
+void engine_restored(struct engine *engine);
+
+/*
+ * No clock of a mail host is a day ahead: an event with a later time than this counts as of
+ * now, else one bad stamp would end every quiet span. Default: none.
+ */
+void engine_set_horizon(struct engine *engine, int64_t latest_us);
+
+/*
  * Takes one event; `line` is the raw line, for evidence. Completes the event from what
  * earlier ones told (provider), so call it before the event is stored. False if memory
  * ran out: the event changed nothing.
@@ -63,6 +84,8 @@ bool engine_feed(struct engine *engine, struct event *ev, struct str line);
 
 /* What the sink was told to remember, before a restart. */
 void engine_remember(struct engine *engine, const struct context_slot *slot);
+/* A message as the store kept it, the oldest first: context_restore_message(). */
+void engine_restore_message(struct engine *engine, const struct event *row);
 
 /* Event time has come to now_us without an event: quiet spans end. */
 void engine_tick(struct engine *engine, int64_t now_us);
@@ -79,7 +102,17 @@ int engine_flush(struct engine *engine, const struct engine_sink *sink);
 /* End of a replay: whatever is alive has ended; pending ones are dropped. */
 int engine_end(struct engine *engine, const struct engine_sink *sink);
 
+/*
+ * Rules that were switched off since the last call, as their patterns hit the match limit
+ * again and again (MAX_LIMIT_HITS): nothing matches them until the rules are loaded again.
+ */
+void engine_take_off(struct engine *engine, void (*fn)(void *ctx, struct str rule),
+    void *ctx);
+
 size_t engine_alive(const struct engine *engine);
 uint64_t engine_dropped(const struct engine *engine); /* for want of room */
+uint64_t engine_clamped(const struct engine *engine); /* events from beyond the horizon */
+size_t engine_series(const struct engine *engine);
+uint64_t engine_series_evicted(const struct engine *engine);
 
 #endif

@@ -20,6 +20,8 @@ static const char *const notices[] = {
 	[NOTICE_ESCALATED] = "escalated",
 	[NOTICE_RESOLVED] = "resolved",
 	[NOTICE_TEST] = "test",
+	[NOTICE_ACKNOWLEDGED] = "acknowledged",
+	[NOTICE_UNACKNOWLEDGED] = "unacknowledged",
 };
 
 static const char *
@@ -95,6 +97,20 @@ add_lines(struct json *j, const char *key, struct str lines)
 	buf_add_char(j->out, ']');
 }
 
+static void
+add_acknowledged(struct json *j, const struct incident *incident)
+{
+	if (incident->ack_at_us == 0)
+		return;
+	json_key(j, "acknowledged");
+	struct json ack = json_begin(j->out);
+
+	add_time(&ack, "at", incident->ack_at_us);
+	add_text(&ack, "who", incident->ack_who);
+	add_text(&ack, "note", incident->ack_note);
+	json_end(&ack);
+}
+
 void
 incident_json(const struct incident *incident, struct buf *out)
 {
@@ -104,15 +120,26 @@ incident_json(const struct incident *incident, struct buf *out)
 	add_text(&j, "id", incident->id);
 	add_text(&j, "rule", incident->rule);
 	add_text(&j, "severity", str_of(severity_name(incident->severity)));
+	add_text(&j, "state", str_of(incident_state_name(incident->state)));
 	json_raw(&j, "group", incident->group.n > 0 ? incident->group : STR("{}"));
 	add_text(&j, "provider", incident->provider);
 	add_text(&j, "code_id", incident->code_id);
 	add_text(&j, "category", incident->category);
 	add_time(&j, "opened", incident->opened_us);
+	if (incident->noticed_us != 0)
+		add_time(&j, "noticed", incident->noticed_us);
 	add_time(&j, "last_seen", incident->last_seen_us);
 	if (incident->resolved_us != 0)
 		add_time(&j, "resolved", incident->resolved_us);
 	json_int(&j, "count", incident->count);
+	json_int(&j, "relapses", incident->relapses);
+	if (incident->senders > 0)
+		json_int(&j, "senders", incident->senders);
+	if (incident->recipients > 0)
+		json_int(&j, "recipients", incident->recipients);
+	add_acknowledged(&j, incident);
+	if (incident->silenced_us != 0)
+		add_time(&j, "silenced_until", incident->silenced_us);
 	add_text(&j, "summary", incident->summary);
 	add_text(&j, "advice", incident->advice);
 	add_text(&j, "url", incident->url);

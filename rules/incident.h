@@ -30,11 +30,15 @@ enum notice {
 	NOTICE_ESCALATED, /* graver than told before, or known better */
 	NOTICE_RESOLVED,
 	NOTICE_TEST, /* notify --test: no incident behind it */
+	/* Only among the changes of an incident; nobody is told. */
+	NOTICE_ACKNOWLEDGED,
+	NOTICE_UNACKNOWLEDGED,
 };
 
 struct incident {
 	struct str id; /* 12 hex digits, the same in every run over the same lines */
 	struct str rule;
+	struct str trouble; /* what rules share incidents by; empty: the rule's own name */
 	enum severity severity;
 	enum incident_state state;
 	struct str group;    /* JSON object, its fields in the rule's order */
@@ -43,6 +47,7 @@ struct incident {
 	struct str code_id, category;
 	int64_t opened_us, last_seen_us;
 	int64_t resolved_us; /* 0: not resolved */
+	int64_t noticed_us;  /* when there were enough signs; 0: never yet */
 	int64_t told_us;     /* event time of the last notice, 0: none */
 	int64_t count;       /* matching events, repeats counted */
 	int64_t streak;      /* matching events since the last sign of health */
@@ -50,6 +55,16 @@ struct incident {
 	struct str seen; /* lines: what the streak counts apart, see `distinct` of rules */
 	struct str affected; /* lines: names of relays that refused, newest last */
 	struct str samples;  /* lines: raw log lines, the first few and the last */
+	int64_t relapses;    /* how often it came back after it was resolved */
+	/* Distinct addresses affected, estimated from the sketches (core/sketch.h). */
+	int64_t senders, recipients;
+	struct str senders_seen,
+	    recipients_seen; /* the sketches as text, empty: none seen */
+
+	/* What people said about it; filled in by the store, never saved with it. */
+	int64_t ack_at_us; /* 0: not acknowledged */
+	struct str ack_who, ack_note;
+	int64_t silenced_us; /* until then its notices wait; 0: not silenced or not asked */
 };
 
 const char *severity_name(enum severity severity); /* "critical", ... */

@@ -10,7 +10,8 @@ void
 live_free(struct live *l)
 {
 	struct buf *bufs[] = { &l->key, &l->host, &l->provider, &l->code_id, &l->category,
-		&l->summary, &l->advice, &l->url, &l->affected, &l->seen, &l->samples };
+		&l->summary, &l->advice, &l->url, &l->affected, &l->seen, &l->samples,
+		&l->senders_text, &l->recipients_text };
 
 	for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
 		buf_done(bufs[i]);
@@ -63,6 +64,8 @@ live_add_notice(struct live *l, enum notice notice, int64_t at_us)
 		l->notices[l->nnotices].notice = notice;
 		l->notices[l->nnotices++].at_us = at_us;
 	}
+	if (notice == NOTICE_OPENED && l->noticed_us == 0)
+		l->noticed_us = at_us;
 	l->told_us = at_us;
 }
 
@@ -98,6 +101,19 @@ add_line(struct buf *lines, struct str line)
 }
 
 void
+live_add_sample(struct live *l, struct str line)
+{
+	if (line.n == 0)
+		return;
+	if (l->nsamples == ENGINE_MAX_SAMPLES)
+		l->samples.n = l->last_sample_at;
+	else
+		l->nsamples++;
+	l->last_sample_at = l->samples.n;
+	add_line(&l->samples, str_head(line, ENGINE_SAMPLE_BYTES));
+}
+
+void
 live_add_evidence(struct live *l, const struct event *ev, struct str line)
 {
 	struct str relay = relay_of(ev);
@@ -107,14 +123,14 @@ live_add_evidence(struct live *l, const struct event *ev, struct str line)
 		add_line(&l->affected, relay);
 		l->naffected++;
 	}
-	if (line.n == 0)
-		return;
-	if (l->nsamples == ENGINE_MAX_SAMPLES)
-		l->samples.n = l->last_sample_at;
-	else
-		l->nsamples++;
-	l->last_sample_at = l->samples.n;
-	add_line(&l->samples, str_head(line, ENGINE_SAMPLE_BYTES));
+	struct str sender = event_text(ev, EVF_sender);
+	struct str recipient = event_text(ev, EVF_recipient);
+
+	if (sender.n > 0)
+		(void)sketch_add(&l->senders, str_hash(sender));
+	if (recipient.n > 0)
+		(void)sketch_add(&l->recipients, str_hash(recipient));
+	live_add_sample(l, line);
 }
 
 bool
@@ -126,7 +142,7 @@ live_is_affected(const struct live *l, const struct event *ev)
 /* What the incident is called, after the rule and event that know it best. */
 void
 live_describe(struct live *l, const struct catalogue *catalogue,
-    const struct alert_rule *rule, const struct event *ev)
+    const struct alert_rule *rule, const struct event *ev, const struct figures *figures)
 {
 	const struct catalogue_code *code =
 	    catalogue == NULL ? NULL
@@ -138,9 +154,9 @@ live_describe(struct live *l, const struct catalogue *catalogue,
 	replace(&l->code_id, event_text(ev, EVF_code_id));
 	replace(&l->category, event_text(ev, EVF_category));
 	buf_clear(&l->summary);
-	template_fill(rule->summary, ev, catalogue, &l->summary);
+	template_fill(rule->summary, ev, figures, catalogue, &l->summary);
 	buf_clear(&l->advice);
-	template_fill(rule->advice, ev, catalogue, &l->advice);
+	template_fill(rule->advice, ev, figures, catalogue, &l->advice);
 	replace(&l->url, code == NULL ? STR("") : code->url);
 }
 
@@ -171,11 +187,16 @@ live_add_to_streak(struct live *l, const struct alert_rule *rule, const struct e
 }
 
 struct incident
-live_view(const struct live *l)
+live_view(struct live *l)
 {
+	buf_clear(&l->senders_text);
+	sketch_to_text(&l->senders, &l->senders_text);
+	buf_clear(&l->recipients_text);
+	sketch_to_text(&l->recipients, &l->recipients_text);
 	return (struct incident){
 		.id = str_of(l->id),
 		.rule = l->rule->name,
+		.trouble = l->rule->trouble,
 		.severity = l->severity,
 		.state = l->state,
 		.group = str_skip(buf_str(&l->key), l->group_at),
@@ -186,9 +207,15 @@ live_view(const struct live *l)
 		.opened_us = l->opened_us,
 		.last_seen_us = l->last_seen_us,
 		.resolved_us = l->resolved_us,
+		.noticed_us = l->noticed_us,
 		.told_us = l->told_us,
 		.count = l->count,
 		.streak = l->streak,
+		.relapses = l->relapses,
+		.senders = sketch_count(&l->senders),
+		.recipients = sketch_count(&l->recipients),
+		.senders_seen = buf_str(&l->senders_text),
+		.recipients_seen = buf_str(&l->recipients_text),
 		.summary = buf_str(&l->summary),
 		.advice = buf_str(&l->advice),
 		.url = buf_str(&l->url),
@@ -241,9 +268,13 @@ live_of(const struct alert_rule *rule, const struct incident *in)
 	l->opened_us = in->opened_us;
 	l->last_seen_us = in->last_seen_us;
 	l->resolved_us = in->resolved_us;
+	l->noticed_us = in->noticed_us;
 	l->told_us = in->told_us;
 	l->count = in->count;
 	l->streak = in->streak;
+	l->relapses = in->relapses;
+	(void)sketch_of_text(in->senders_seen, &l->senders);
+	(void)sketch_of_text(in->recipients_seen, &l->recipients);
 	l->saved = true;
 	return l;
 }

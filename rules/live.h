@@ -9,7 +9,9 @@
 #ifndef RULES_LIVE_H
 #define RULES_LIVE_H
 
+#include "core/sketch.h"
 #include "rules/alert_rule.h"
+#include "rules/detect.h"
 #include "rules/engine.h"
 
 enum { MAX_KEY_VALUE = 256, MAX_SEEN_BYTES = 64 };
@@ -27,7 +29,10 @@ struct live {
 	size_t nsamples, last_sample_at, naffected;
 	enum incident_state state;
 	enum severity severity;
-	int64_t opened_us, last_seen_us, resolved_us, told_us, count, streak;
+	int64_t opened_us, noticed_us, last_seen_us, resolved_us, told_us, count, streak,
+	    relapses;
+	struct sketch senders, recipients;        /* distinct ones affected */
+	struct buf senders_text, recipients_text; /* the sketches, for live_view() */
 	int64_t due_us; /* when time alone changes it; INT64_MAX: never */
 	bool dirty;
 	bool saved; /* the store may know it */
@@ -48,13 +53,16 @@ void live_free(struct live *l);
 void live_make_id(struct live *l); /* after key's hash and opened_us are known */
 void live_add_notice(struct live *l, enum notice notice, int64_t at_us);
 void live_add_evidence(struct live *l, const struct event *ev, struct str line);
+/* figures: of a counting detector, else NULL. */
 void live_describe(struct live *l, const struct catalogue *catalogue,
-    const struct alert_rule *rule, const struct event *ev);
+    const struct alert_rule *rule, const struct event *ev, const struct figures *figures);
 void live_add_to_streak(struct live *l, const struct alert_rule *rule,
     const struct event *ev);
 void live_forget_streak(struct live *l);
 /* Did this event's relay refuse us in this incident? */
 bool live_is_affected(const struct live *l, const struct event *ev);
-struct incident live_view(const struct live *l);
+/* A line that matched before the incident was there. */
+void live_add_sample(struct live *l, struct str line);
+struct incident live_view(struct live *l);
 
 #endif

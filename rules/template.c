@@ -1,11 +1,13 @@
 #include "rules/template.h"
 
+#include "core/clock.h"
 #include "parsers/catalogue.h"
+#include "rules/detect.h"
 
 enum { MAX_VALUE = 300 }; /* bytes of one filled-in value */
 
 static const char *const own_words[] = { "provider", "relay", "code", "meaning", "remedy",
-	NULL };
+	"url", "hits", "total", "values", "share", "usual", "span", NULL };
 
 static bool
 is_known(struct str word)
@@ -40,12 +42,49 @@ template_check(const struct ynode *node, struct diags *diags)
 }
 
 static void
-fill_word(struct str word, const struct event *ev, const struct catalogue *cat,
-    struct buf *out)
+add_percent(double share, struct buf *out)
+{
+	/* 99.6 % of many is not all of them */
+	buf_addf(out, "%.*f%%", (share > 0.99 && share < 1) || (share > 0 && share < 0.01),
+	    share * 100);
+}
+
+/* False if it is none of the detectors' own words. */
+static bool
+fill_figure(struct str word, const struct figures *f, struct buf *out)
+{
+	if (str_eq(word, STR("hits")) || str_eq(word, STR("values"))) {
+		if (f != NULL)
+			buf_add_int(out, f->hits);
+	} else if (str_eq(word, STR("total"))) {
+		if (f != NULL)
+			buf_add_int(out, f->total);
+	} else if (str_eq(word, STR("share"))) {
+		if (f != NULL)
+			add_percent(f->share, out);
+	} else if (str_eq(word, STR("usual"))) {
+		if (f != NULL && f->is_share)
+			add_percent(f->usual, out);
+		else if (f != NULL)
+			buf_add_int(out, (int64_t)f->usual);
+	} else if (str_eq(word, STR("span"))) {
+		if (f != NULL)
+			clock_span_words(out, f->span_us);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void
+fill_word(struct str word, const struct event *ev, const struct figures *figures,
+    const struct catalogue *cat, struct buf *out)
 {
 	const struct catalogue_code *code =
 	    cat == NULL ? NULL : catalogue_code(cat, event_text(ev, EVF_code_id));
 
+	if (fill_figure(word, figures, out))
+		return;
 	if (str_eq(word, STR("provider"))) {
 		struct str id = event_text(ev, EVF_provider);
 
@@ -58,6 +97,9 @@ fill_word(struct str word, const struct event *ev, const struct catalogue *cat,
 	} else if (str_eq(word, STR("remedy"))) {
 		if (code != NULL)
 			buf_add(out, code->remedy);
+	} else if (str_eq(word, STR("url"))) {
+		if (code != NULL)
+			buf_add(out, code->url);
 	} else if (str_eq(word, STR("code"))) {
 		struct str id = event_text(ev, EVF_code_id);
 
@@ -77,8 +119,8 @@ fill_word(struct str word, const struct event *ev, const struct catalogue *cat,
 }
 
 void
-template_fill(struct str text, const struct event *ev, const struct catalogue *catalogue,
-    struct buf *out)
+template_fill(struct str text, const struct event *ev, const struct figures *figures,
+    const struct catalogue *catalogue, struct buf *out)
 {
 	while (text.n > 0) {
 		ptrdiff_t open = str_find_char(text, '{');
@@ -87,7 +129,7 @@ template_fill(struct str text, const struct event *ev, const struct catalogue *c
 			break;
 		buf_add(out, str_head(text, (size_t)open));
 		text = str_skip(text, (size_t)open + 1);
-		fill_word(str_cut(&text, '}'), ev, catalogue, out);
+		fill_word(str_cut(&text, '}'), ev, figures, catalogue, out);
 	}
 	buf_add(out, text);
 	while (out->n > 0 && (out->p[out->n - 1] == ' ' || out->p[out->n - 1] == '\n'))
