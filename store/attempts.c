@@ -17,9 +17,8 @@ set_number(struct event *ev, enum event_field field, const struct query *q, int 
 		event_set_num(ev, field, query_col_int(q, col));
 }
 
-/* As the columns are, in order: the first is the time. */
-static void
-set_field(struct event *ev, enum event_field field, const struct query *q, int col)
+void
+store_set_field(struct event *ev, enum event_field field, const struct query *q, int col)
 {
 	if (event_field_is_text(field))
 		set_text(ev, field, q, col);
@@ -27,6 +26,7 @@ set_field(struct event *ev, enum event_field field, const struct query *q, int c
 		set_number(ev, field, q, col);
 }
 
+/* As the columns are, in order: the first is the time. */
 static int
 walk(struct query *q, const enum event_field *fields, int nfields, store_event_fn *fn,
     void *ctx, struct err *err)
@@ -37,7 +37,7 @@ walk(struct query *q, const enum event_field *fields, int nfields, store_event_f
 		struct event ev = { .time_us = query_col_int(q, 0), .offset = -1 };
 
 		for (int i = 0; i < nfields; i++)
-			set_field(&ev, fields[i], q, i + 1);
+			store_set_field(&ev, fields[i], q, i + 1);
 		if ((r = fn(ctx, &ev)) != 0)
 			return r;
 	}
@@ -52,7 +52,8 @@ store_each_of_queue_id(struct store *store, struct str queue_id, int64_t since_u
 		EVF_queue_id, EVF_size, EVF_recipients, EVF_sender, EVF_message_id,
 		EVF_sasl_user, EVF_relay_name, EVF_relay_ip, EVF_recipient, EVF_direction,
 		EVF_outcome, EVF_provider, EVF_smtp_code, EVF_status, EVF_category,
-		EVF_code_id, EVF_suspected, EVF_delay, EVF_reply };
+		EVF_code_id, EVF_suspected, EVF_delay, EVF_reply, EVF_origin,
+		EVF_related_queue_id };
 	/* Keys of neighbouring hours differ by 1 << 32. CROSS JOIN is SQLite's word for "in
 	 * this order": hours first, then the index. */
 	AUTO(auto_query) struct query q = query_once(&store->db,
@@ -64,19 +65,19 @@ store_each_of_queue_id(struct store *store, struct str queue_id, int64_t since_u
 	    "relay_ip, "
 	    "NULL AS recipient, NULL AS direction, NULL AS outcome, 0 AS provider, "
 	    "NULL AS smtp_code, NULL AS status, 0 AS category, 0 AS code_id, "
-	    "NULL AS suspected, NULL AS delay, NULL AS reply "
+	    "NULL AS suspected, NULL AS delay, NULL AS reply, origin, related "
 	    "FROM keys CROSS JOIN message m ON m.queue = key WHERE queue_id = ?1 UNION ALL "
 	    "SELECT a.time, ?5, a.id, host, mta, queue_id, NULL, NULL, NULL, NULL, NULL, "
 	    "relay_name, relay_ip, recipient, direction, outcome, provider, smtp_code, "
 	    "status, "
-	    "category, code_id, suspected, delay, reply "
+	    "category, code_id, suspected, delay, reply, NULL, related "
 	    "FROM keys CROSS JOIN attempt a ON a.queue = key WHERE queue_id = ?1) "
 	    "SELECT time, kind, h.text, m.text, queue_id, size, recipients, sender, "
 	    "message_id, "
 	    "sasl_user, relay_name, relay_ip, recipient, nullif(direction, 0), "
 	    "nullif(outcome, 0), p.text, smtp_code, status, c.text, d.text, suspected, "
 	    "delay, "
-	    "reply FROM found LEFT JOIN word h ON h.id = host LEFT JOIN word m ON m.id = "
+	    "reply, origin, related FROM found LEFT JOIN word h ON h.id = host LEFT JOIN word m ON m.id = "
 	    "mta "
 	    "LEFT JOIN word p ON p.id = provider LEFT JOIN word c ON c.id = category "
 	    "LEFT JOIN word d ON d.id = code_id WHERE time BETWEEN ?6 AND ?7 "

@@ -11,9 +11,8 @@
 
 #include "store/migrate.h"
 
-/* Creates what is missing of the folders that lead to path. */
-static int
-make_folders(const char *path, struct err *err)
+int
+store_make_folders(const char *path, struct err *err)
 {
 	AUTO(auto_free) char *folder = str_dup(str_of(path));
 
@@ -65,7 +64,7 @@ check_path(const char *path, enum store_mode mode, struct err *err)
 		    path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, -EINVAL, "open store %s: is not a regular file", path);
-	if (access(path, mode == STORE_WRITE ? R_OK | W_OK : R_OK) < 0)
+	if (access(path, mode == STORE_READ ? R_OK : R_OK | W_OK) < 0)
 		return err_errno(err, "open store", path);
 	return 0;
 }
@@ -194,7 +193,7 @@ set_up_writer(struct db *db, struct err *err)
 	if ((r = migrate_check(db, STORE_SCHEMA_VERSION, err)) < 0 ||
 	    (r = turn_on_wal(db, err)) < 0)
 		return r;
-	return migrate_store(db, err);
+	return db->mode == STORE_JOIN ? 0 : migrate_store(db, err);
 }
 
 static int
@@ -216,7 +215,7 @@ db_open(struct db *db, const char *path, enum store_mode mode, struct err *err)
 	if (db->path == NULL)
 		return err_set(err, -ENOMEM, "open store %s: out of memory", path);
 	if (mode == STORE_WRITE &&
-	    ((r = make_folders(path, err)) < 0 ||
+	    ((r = store_make_folders(path, err)) < 0 ||
 		(access(path, F_OK) < 0 && (r = make_file(path, err)) < 0)))
 		return r;
 	if ((r = check_path(path, mode, err)) < 0)
@@ -226,12 +225,12 @@ db_open(struct db *db, const char *path, enum store_mode mode, struct err *err)
 		return err_errno(err, "open store", path);
 	rc = sqlite3_open_v2(real, &db->sql,
 	    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-		(mode == STORE_WRITE ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY),
+		(mode == STORE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE),
 	    NULL);
 	if (rc != SQLITE_OK)
 		return db_fault(db, rc, "open store", err);
 	(void)sqlite3_busy_timeout(db->sql, DB_BUSY_MS);
-	return mode == STORE_WRITE ? set_up_writer(db, err) : set_up_reader(db, err);
+	return mode == STORE_READ ? set_up_reader(db, err) : set_up_writer(db, err);
 }
 
 /* Closing checkpoints the log; if that fails the next open does it. */

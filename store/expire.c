@@ -31,6 +31,13 @@ static const struct retention {
 	{ "DELETE FROM outbox WHERE seq IN "
 	  "(SELECT seq FROM outbox WHERE sent < ?1 LIMIT ?2)",
 	    EXPIRE_EVENTS_DAYS, 1 },
+	/* That something changed is kept for ever, what it looked like then is not. */
+	{ "UPDATE change SET body = '' WHERE id IN "
+	  "(SELECT id FROM change WHERE at < ?1 AND length(body) > 0 LIMIT ?2)",
+	    EXPIRE_EVENTS_DAYS, 1 },
+	{ "DELETE FROM silence WHERE id IN "
+	  "(SELECT id FROM silence WHERE until < ?1 LIMIT ?2)",
+	    EXPIRE_EVENTS_DAYS, 1 },
 	{ "DELETE FROM rollup WHERE (hour, host, mta, kind, direction, provider, outcome, "
 	  "category) IN (SELECT hour, host, mta, kind, direction, provider, outcome, "
 	  "category "

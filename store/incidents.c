@@ -1,12 +1,14 @@
 /* Incidents: one row each, kept for ever. */
 #include <errno.h>
 
+#include "core/sketch.h"
 #include "store/private.h"
 
 #define INCIDENT_COLUMNS                                                                 \
 	"id, rule, severity, state, fields, host, provider, code_id, category, opened, " \
 	"last_seen, resolved, told, count, streak, summary, advice, url, affected, "     \
-	"samples, seen"
+	"samples, seen, trouble, relapses, senders, recipients, ack.at, ack.who, ack.note, noticed"
+#define FROM_INCIDENT "FROM incident LEFT JOIN ack ON ack.incident = incident.id "
 
 int
 store_save_incident(struct store *store, const struct incident *i, struct err *err)
@@ -34,6 +36,11 @@ store_save_incident(struct store *store, const struct incident *i, struct err *e
 	query_text(&q, store_not_null(i->affected));
 	query_text(&q, store_not_null(i->samples));
 	query_text(&q, store_not_null(i->seen));
+	query_text(&q, store_not_null(i->trouble));
+	query_int(&q, i->relapses);
+	query_text(&q, store_not_null(i->senders_seen));
+	query_text(&q, store_not_null(i->recipients_seen));
+	query_int(&q, i->noticed_us);
 	return store_run(store, &q, err);
 }
 
@@ -71,6 +78,16 @@ read_row(const struct query *q)
 		.affected = query_col_text(q, 18),
 		.samples = query_col_text(q, 19),
 		.seen = query_col_text(q, 20),
+		.trouble = query_col_text(q, 21),
+		.relapses = query_col_int(q, 22),
+		.senders_seen = query_col_text(q, 23),
+		.recipients_seen = query_col_text(q, 24),
+		.senders = sketch_text_count(query_col_text(q, 23)),
+		.recipients = sketch_text_count(query_col_text(q, 24)),
+		.ack_at_us = query_col_int(q, 25),
+		.ack_who = query_col_text(q, 26),
+		.ack_note = query_col_text(q, 27),
+		.noticed_us = query_col_int(q, 28),
 	};
 }
 
@@ -95,13 +112,13 @@ store_each_incident(struct store *store, enum incident_filter filter, int64_t si
 {
 	static const char *const sql[] = {
 		[INCIDENTS_OPEN] =
-		    "SELECT " INCIDENT_COLUMNS " FROM incident WHERE state = 1 "
+		    "SELECT " INCIDENT_COLUMNS " " FROM_INCIDENT "WHERE state = 1 "
 		    "ORDER BY opened, id",
 		[INCIDENTS_ALIVE] =
-		    "SELECT " INCIDENT_COLUMNS " FROM incident "
+		    "SELECT " INCIDENT_COLUMNS " " FROM_INCIDENT
 		    "WHERE state IN (0, 1) OR (state = 2 AND resolved >= ?1) "
 		    "ORDER BY opened, id",
-		[INCIDENTS_RECENT] = "SELECT " INCIDENT_COLUMNS " FROM incident "
+		[INCIDENTS_RECENT] = "SELECT " INCIDENT_COLUMNS " " FROM_INCIDENT
 				     "WHERE state = 1 OR (state = 2 AND last_seen >= ?1) "
 				     "ORDER BY last_seen DESC, opened DESC, id",
 	};
@@ -159,7 +176,7 @@ store_find_incident(struct store *store, struct str id, store_incident_fn *fn, v
 	if (r < 0)
 		return r;
 	AUTO(auto_query) struct query q = query_once(&store->db,
-	    "SELECT " INCIDENT_COLUMNS " FROM incident WHERE id = ?1");
+	    "SELECT " INCIDENT_COLUMNS " " FROM_INCIDENT "WHERE id = ?1");
 
 	query_text(&q, buf_str(&whole));
 	return walk(&q, fn, ctx, err);

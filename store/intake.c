@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "rules/message_context.h"
 #include "store/private.h"
 
 /* More repeats than this are a forged line, and would spoil sums. */
@@ -75,6 +76,7 @@ add_attempt(struct store *store, const struct event *ev, const struct numbers *n
 	bind_number(&q, ev, EVF_delay);
 	query_text(&q, trouble ? str_head(event_text(ev, EVF_reply), STORE_TEXT_BYTES)
 			       : (struct str){ NULL, 0 });
+	bind_text(&q, ev, EVF_related_queue_id);
 	return query_run(&q, "write to store", err);
 }
 
@@ -117,26 +119,72 @@ add_notable(struct store *store, const struct event *ev, const struct numbers *n
 	return query_run(&q, "write to store", err);
 }
 
+/* Messages of other queue ids that the line tells of: bounces, what a filter gave back. */
+static int
+add_links(struct store *store, const struct event *ev, const struct numbers *n,
+    struct err *err)
+{
+	struct message_link link;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && message_link_of(ev, i, &link); i++) {
+		if (str_eq(link.queue_id, link.related))
+			continue;
+		struct message m = message_of_link(ev, &link, n->host, n->mta);
+
+		r = messages_take(&store->messages, &store->db, &m, err);
+	}
+	return r;
+}
+
+/* What its kind of event tells of messages. */
+static int
+add_message(struct store *store, const struct event *ev, const struct numbers *n,
+    struct err *err)
+{
+	struct messages *messages = &store->messages;
+	struct message_link link;
+	uint32_t instance;
+
+	if (event_num(ev, EVF_kind) == KIND_REMOVED)
+		return messages_removed(messages, &store->db, n->host,
+		    event_text(ev, EVF_queue_id), err);
+	if (event_num(ev, EVF_kind) != KIND_ACCEPTED || message_link_of(ev, 0, &link))
+		return add_links(store, ev, n, err);
+
+	int r = words_number(&store->words, &store->db, WORD_INSTANCE,
+	    message_instance(event_text(ev, EVF_process)), &instance, err);
+
+	if (r < 0)
+		return r;
+	struct message m = message_of_event(ev, n->host, n->mta, instance);
+
+	return messages_take(messages, &store->db, &m, err);
+}
+
 static int
 add_row(struct store *store, const struct event *ev, const struct numbers *n,
     struct err *err)
 {
 	switch ((enum event_kind)event_num(ev, EVF_kind)) {
-	case KIND_ATTEMPT: return add_attempt(store, ev, n, err);
-	case KIND_ACCEPTED: {
-		struct message m = message_of_event(ev, n->host, n->mta);
+	case KIND_ATTEMPT: {
+		int r = add_attempt(store, ev, n, err);
 
-		return messages_take(&store->messages, &store->db, &m, err);
+		return r < 0 ? r : add_message(store, ev, n, err);
 	}
-	case KIND_REMOVED:
-		return messages_removed(&store->messages, &store->db, n->host,
-		    event_text(ev, EVF_queue_id), err);
+	case KIND_ACCEPTED:
+	case KIND_REMOVED: return add_message(store, ev, n, err);
+	case KIND_DSN: {
+		int r = add_notable(store, ev, n, err);
+
+		return r < 0 ? r : add_message(store, ev, n, err);
+	}
 	case KIND_AUTH:
 		if (event_num(ev, EVF_outcome) <= OUTCOME_DELIVERED)
 			return 0;
 		return add_notable(store, ev, n, err);
 	case KIND_REJECT:
-	case KIND_DSN:
+	case KIND_STORED:
 	case KIND_LIMIT:
 	case KIND_FILTER:
 	case KIND_WARNING: return add_notable(store, ev, n, err);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "rules/message_context.h"
+
 static const int64_t hour_us = INT64_C(3600) * 1000000;
 
 static int64_t
@@ -30,8 +32,16 @@ memory_key(uint32_t host, struct str queue_id)
 	return key == 0 ? 1 : key;
 }
 
+static unsigned
+known_of(enum event_origin origin)
+{
+	if (origin == ORIGIN_UNKNOWN)
+		return 0;
+	return MESSAGE_HAS_ORIGIN | (origin == ORIGIN_LOCAL ? 0 : MESSAGE_IS_SETTLED);
+}
+
 struct message
-message_of_event(const struct event *ev, uint32_t host, uint32_t mta)
+message_of_event(const struct event *ev, uint32_t host, uint32_t mta, uint32_t instance)
 {
 	static const enum event_field texts[MESSAGE_TEXTS] = {
 		[MESSAGE_SENDER] = EVF_sender,
@@ -39,14 +49,17 @@ message_of_event(const struct event *ev, uint32_t host, uint32_t mta)
 		[MESSAGE_SASL_USER] = EVF_sasl_user,
 		[MESSAGE_CLIENT_NAME] = EVF_relay_name,
 		[MESSAGE_CLIENT_IP] = EVF_relay_ip,
+		[MESSAGE_RELATED] = EVF_related_queue_id,
 	};
 	struct message m = {
 		.time_us = ev->time_us,
 		.host = host,
 		.mta = mta,
+		.instance = instance,
 		.queue_id = str_head(event_text(ev, EVF_queue_id), STORE_TEXT_BYTES),
 		.size = event_num(ev, EVF_size),
 		.recipients = event_num(ev, EVF_recipients),
+		.origin = (enum event_origin)event_num(ev, EVF_origin),
 	};
 
 	for (int i = 0; i < MESSAGE_TEXTS; i++) {
@@ -58,6 +71,31 @@ message_of_event(const struct event *ev, uint32_t host, uint32_t mta)
 		m.known |= MESSAGE_HAS_SIZE;
 	if (event_has(ev, EVF_recipients))
 		m.known |= MESSAGE_HAS_RECIPIENTS;
+	m.known |= known_of(m.origin) | (instance != 0 ? MESSAGE_HAS_INSTANCE : 0);
+	return m;
+}
+
+struct message
+message_of_link(const struct event *ev, const struct message_link *link, uint32_t host,
+    uint32_t mta)
+{
+	struct message m = {
+		.time_us = ev->time_us,
+		.host = host,
+		.mta = mta,
+		.queue_id = str_head(link->queue_id, STORE_TEXT_BYTES),
+		.origin = link->origin,
+		.known = known_of(link->origin),
+		.texts = { [MESSAGE_SENDER] = link->sender,
+		    [MESSAGE_SASL_USER] = link->sasl_user,
+		    [MESSAGE_RELATED] = link->related },
+	};
+
+	for (int i = 0; i < MESSAGE_TEXTS; i++) {
+		m.texts[i] = str_head(m.texts[i], STORE_TEXT_BYTES);
+		if (m.texts[i].p != NULL)
+			m.known |= 1u << i;
+	}
 	return m;
 }
 
@@ -72,8 +110,13 @@ is_complete(const struct message *m)
 static void
 bind_facts(struct query *q, const struct message *m)
 {
+	struct str related = m->texts[MESSAGE_RELATED];
+
 	query_int_or_null(q, (m->known & MESSAGE_HAS_SIZE) != 0, m->size);
 	query_int_or_null(q, (m->known & MESSAGE_HAS_RECIPIENTS) != 0, m->recipients);
+	query_int_or_null(q, m->origin != ORIGIN_UNKNOWN, m->origin);
+	query_int_or_null(q, m->instance != 0, m->instance);
+	query_int_or_null(q, related.n > 0, message_queue_key(related, m->time_us));
 	for (int i = 0; i < MESSAGE_TEXTS; i++)
 		query_text(q, m->texts[i]);
 }
@@ -132,10 +175,13 @@ warm_up(struct messages *messages, struct db *db, struct err *err)
 	    "SELECT id, time, host, queue_id, "
 	    "(sender IS NOT NULL) | (message_id IS NOT NULL) << 1 | "
 	    "(sasl_user IS NOT NULL) << 2 | (client_name IS NOT NULL) << 3 | "
-	    "(client_ip IS NOT NULL) << 4 | (size IS NOT NULL) << 5 | "
-	    "(recipients IS NOT NULL) << 6 FROM message ORDER BY id DESC LIMIT ?1");
+	    "(client_ip IS NOT NULL) << 4 | (related IS NOT NULL) << 5 | "
+	    "(size IS NOT NULL) << 6 | (recipients IS NOT NULL) << 7 | "
+	    "(origin IS NOT NULL) << 8 | (coalesce(origin, 3) <> 3) << 9 | "
+	    "(instance IS NOT NULL) << 10 FROM message ORDER BY id DESC LIMIT ?1");
 	int r;
 
+	messages->next_id = 1;
 	query_int(&q, MESSAGE_SEEN);
 	while ((r = query_next(&q, "read store", err)) > 0) {
 		struct message m = {
@@ -144,9 +190,11 @@ warm_up(struct messages *messages, struct db *db, struct err *err)
 			.queue_id = query_col_text(&q, 3),
 			.known = (unsigned)query_col_int(&q, 4),
 		};
+		int64_t id = query_col_int(&q, 0);
 
-		seen_add(messages, memory_key(m.host, m.queue_id), &m,
-		    query_col_int(&q, 0));
+		if (id >= messages->next_id)
+			messages->next_id = id + 1;
+		seen_add(messages, memory_key(m.host, m.queue_id), &m, id);
 	}
 	messages->warm = r == 0;
 	return r;
@@ -157,7 +205,9 @@ write_row(struct messages *messages, struct db *db, const struct message *m,
     struct err *err)
 {
 	struct query q = query_kept(db, Q_MESSAGE_ADD);
+	int64_t id = m->id != 0 ? m->id : messages->next_id++;
 
+	query_int(&q, id);
 	query_int(&q, m->time_us);
 	query_int(&q, message_queue_key(m->queue_id, m->time_us));
 	query_int(&q, m->host);
@@ -167,8 +217,7 @@ write_row(struct messages *messages, struct db *db, const struct message *m,
 	int r = query_run(&q, "write to store", err);
 
 	if (r == 0)
-		seen_add(messages, memory_key(m->host, m->queue_id), m,
-		    sqlite3_last_insert_rowid(db->sql));
+		seen_add(messages, memory_key(m->host, m->queue_id), m, id);
 	return r;
 }
 
@@ -209,7 +258,7 @@ keep_text(struct message_part *part, struct str *to, struct str from)
 	return true;
 }
 
-/* What was told first stays. False: no room, part of it may have been taken. */
+/* What was told first stays, but for an origin that may be settled. False: no room, part of it may have been taken. */
 static bool
 merge(struct message_part *part, const struct message *m)
 {
@@ -219,7 +268,11 @@ merge(struct message_part *part, const struct message *m)
 		part->row.size = m->size;
 	if ((fresh & MESSAGE_HAS_RECIPIENTS) != 0)
 		part->row.recipients = m->recipients;
-	part->row.known |= fresh & (MESSAGE_HAS_SIZE | MESSAGE_HAS_RECIPIENTS);
+	if ((fresh & (MESSAGE_HAS_ORIGIN | MESSAGE_IS_SETTLED)) != 0)
+		part->row.origin = m->origin;
+	if ((fresh & MESSAGE_HAS_INSTANCE) != 0)
+		part->row.instance = m->instance;
+	part->row.known |= fresh & ~(unsigned)MESSAGE_ALL_TEXTS;
 	for (int i = 0; i < MESSAGE_TEXTS; i++) {
 		if ((fresh & 1u << i) == 0)
 			continue;
@@ -233,8 +286,12 @@ merge(struct message_part *part, const struct message *m)
 static bool
 begin_part(struct message_part *part, uint64_t key, const struct message *m)
 {
-	part->row =
-	    (struct message){ .time_us = m->time_us, .host = m->host, .mta = m->mta };
+	part->row = (struct message){
+		.id = m->id,
+		.time_us = m->time_us,
+		.host = m->host,
+		.mta = m->mta,
+	};
 	part->used = 0;
 	if (!keep_text(part, &part->row.queue_id, m->queue_id) || !merge(part, m))
 		return false;
@@ -290,7 +347,11 @@ messages_take(struct messages *messages, struct db *db, const struct message *m,
 		return write_row(messages, db, m, err);
 	if ((r = finish_part(messages, db, part, err)) < 0)
 		return r;
-	return begin_part(part, key, m) ? 0 : write_row(messages, db, m, err);
+	struct message numbered = *m;
+
+	numbered.id = messages->next_id++;
+	return begin_part(part, key, &numbered) ? 0
+						: write_row(messages, db, &numbered, err);
 }
 
 int

@@ -73,17 +73,24 @@ static const char version_1[] =
  * series        what detectors count, one row for a rule and group: a rollup of the rule's own
  *               (rules/series.h). `mark` tells what the rule counted when it was written: a
  *               rule that counts something else begins anew. `body`: the window in progress.
- * series_count  its history: `at` is a number of hours or days since 1970, whatever the
- *               detector judges by.
+ * series_count  its history: `at` is where the hour or day begins, seconds since 1970.
  * change        what happened to incidents, in order: opened, escalated, resolved,
  *               acknowledged. Its id is a part of what `events` resumes by.
- * related       another queue id of the same message: the hand-over's next, the bounce's
- *               original.
+ * event_time    where `events --since` begins; it grows at its end.
+ * identity      tells this file from another that was made in its place: a part of what
+ *               `events` resumes by.
+ * senders, recipients of an incident: sketches of distinct addresses (core/sketch.h).
+ * related       another queue id of the same message: of a message where it came from, the id
+ *               before the filter, the bounce's original; of an internal attempt the next.
+ *               Ids of messages are given in the order of their first lines.
+ * related_queue as `queue`, of `related`, at the hour of this message: finds what became
+ *               of a message, with an index on the few that have it.
+ * instance      the MTA's, if there are several on a host (rules/message_context.h).
  */
 static const char version_2[] =
     "CREATE TABLE series (id INTEGER PRIMARY KEY, rule TEXT NOT NULL, "
-    "  fields TEXT NOT NULL, mark INTEGER NOT NULL, body TEXT NOT NULL, "
-    "  UNIQUE (rule, fields));"
+    "  fields TEXT NOT NULL, mark INTEGER NOT NULL, touched INTEGER NOT NULL, "
+    "  body TEXT NOT NULL);"
     "CREATE TABLE series_count (series INTEGER, at INTEGER, hits INTEGER NOT NULL, "
     "  total INTEGER NOT NULL, peak INTEGER NOT NULL, squares INTEGER NOT NULL, "
     "  PRIMARY KEY (series, at)) WITHOUT ROWID;"
@@ -95,11 +102,19 @@ static const char version_2[] =
     "CREATE TABLE silence (id INTEGER PRIMARY KEY, match TEXT NOT NULL, "
     "  reason TEXT NOT NULL, who TEXT NOT NULL, created INTEGER NOT NULL, "
     "  until INTEGER NOT NULL);"
+    "CREATE INDEX event_time ON event (time);"
+    "INSERT INTO meta (key, value) VALUES ('identity', lower(hex(randomblob(4))));"
+    "ALTER TABLE incident ADD COLUMN trouble TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE incident ADD COLUMN relapses INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident ADD COLUMN noticed INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE incident ADD COLUMN senders TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE incident ADD COLUMN recipients TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE message ADD COLUMN origin INTEGER;"
     "ALTER TABLE message ADD COLUMN related TEXT;"
+    "ALTER TABLE message ADD COLUMN related_queue INTEGER;"
+    "ALTER TABLE message ADD COLUMN instance INTEGER;"
+    "CREATE INDEX message_related ON message (related_queue) "
+    "  WHERE related_queue IS NOT NULL;"
     "ALTER TABLE attempt ADD COLUMN related TEXT;";
 
 static const struct migration migrations[] = {
@@ -119,7 +134,7 @@ static_assert(KIND_ACCEPTED == 2 && KIND_ATTEMPT == 3 && KIND_REJECT == 4 &&
 static_assert(SEVERITY_INFO == 1 && SEVERITY_WARNING == 2 && SEVERITY_CRITICAL == 3 &&
 		  INCIDENT_PENDING == 0 && INCIDENT_OPEN == 1 && INCIDENT_RESOLVED == 2 &&
 		  NOTICE_OPENED == 1 && NOTICE_ESCALATED == 2 && NOTICE_RESOLVED == 3 &&
-		  NOTICE_TEST == 4,
+		  NOTICE_TEST == 4 && NOTICE_ACKNOWLEDGED == 5 && NOTICE_UNACKNOWLEDGED == 6,
     "incidents and notices as stored");
 
 static int
@@ -148,7 +163,7 @@ check_is_ours(struct db *db, int64_t version, struct err *err)
 		    "open store %s: a database of another program (move it aside, "
 		    "or name another file)",
 		    db->path);
-	if (db->mode == STORE_READ)
+	if (db->mode != STORE_WRITE)
 		return err_set(err, -ENOENT,
 		    "open store %s: empty (has `mailwarden run` run yet?)", db->path);
 	return 0;
@@ -168,7 +183,7 @@ migrate_check(struct db *db, int newest, struct err *err)
 		    "this "
 		    "program knows up to %d): upgrade the program, or move the file aside",
 		    db->path, (long long)version, newest);
-	if (db->mode == STORE_READ && version < newest)
+	if (db->mode != STORE_WRITE && version < newest)
 		return err_set(err, -EPROTO,
 		    "open store %s: written by an older mailwarden (its version is %lld, "
 		    "needed is %d): `mailwarden run` of this version brings it up to date",

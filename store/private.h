@@ -1,9 +1,8 @@
 /*
  * private - the store's handle, for the files of this room
  *
- * Purpose    What store.c, intake.c, incidents.c, outbox.c, status.c and expire.c
- *            share. A write goes through store_may_write() before and store_wrote()
- *            after: that is where a fault ends the transaction.
+ * Purpose    What the files of this room share besides store.h. A write goes through
+ *            store_may_write() before and store_wrote() after: that is where a fault ends the transaction.
  */
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
@@ -34,6 +33,10 @@ int store_may_write(struct store *store, struct err *err);
 int store_wrote(struct store *store, int r);
 /* query_run() between the two. */
 int store_run(struct store *store, struct query *q, struct err *err);
+
+/* A column as a field of the event; NULL leaves it unset. A view into the row. */
+void store_set_field(struct event *ev, enum event_field field, const struct query *q,
+    int col);
 
 /* Text for columns that are never NULL. */
 struct str store_not_null(struct str text);

@@ -31,20 +31,24 @@ static const char *const kept_sql[Q_COUNT] = {
 	[Q_ATTEMPT_ADD] =
 	    "INSERT INTO attempt (time, queue, host, mta, direction, outcome, provider, "
 	    "queue_id, recipient, relay_name, relay_ip, smtp_code, status, category, "
-	    "code_id, "
-	    "suspected, delay, reply) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
-	    "?11, "
-	    "?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-	[Q_MESSAGE_ADD] = "INSERT INTO message (time, queue, host, mta, queue_id, size, "
-			  "recipients, sender, "
-			  "message_id, sasl_user, client_name, client_ip) "
-			  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-	/* What was told first stays. */
+	    "code_id, suspected, delay, reply, related) VALUES (?1, ?2, ?3, ?4, ?5, ?6, "
+	    "?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+	[Q_MESSAGE_ADD] =
+	    "INSERT INTO message (id, time, queue, host, mta, queue_id, size, recipients, "
+	    "origin, instance, related_queue, sender, message_id, sasl_user, "
+	    "client_name, client_ip, related) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+	    "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+	/* What was told first stays, but for an origin that was a loopback client's (3,
+	 * local): another line may tell where it came from. */
 	[Q_MESSAGE_MERGE] =
 	    "UPDATE message SET size = coalesce(size, ?2), "
-	    "recipients = coalesce(recipients, ?3), sender = coalesce(sender, ?4), "
-	    "message_id = coalesce(message_id, ?5), sasl_user = coalesce(sasl_user, ?6), "
-	    "client_name = coalesce(client_name, ?7), client_ip = coalesce(client_ip, ?8) "
+	    "recipients = coalesce(recipients, ?3), "
+	    "origin = CASE WHEN origin IS NULL OR origin = 3 THEN coalesce(?4, origin) "
+	    "ELSE origin END, instance = coalesce(instance, ?5), "
+	    "related_queue = coalesce(related_queue, ?6), sender = coalesce(sender, ?7), "
+	    "message_id = coalesce(message_id, ?8), sasl_user = coalesce(sasl_user, ?9), "
+	    "client_name = coalesce(client_name, ?10), "
+	    "client_ip = coalesce(client_ip, ?11), related = coalesce(related, ?12) "
 	    "WHERE id = ?1",
 	[Q_EVENT_ADD] = "INSERT INTO event (time, kind, host, provider, outcome, category, "
 			"code_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -55,16 +59,16 @@ static const char *const kept_sql[Q_COUNT] = {
 
 	[Q_INCIDENT_SAVE] =
 	    "INSERT INTO incident (id, rule, severity, state, fields, host, provider, "
-	    "code_id, "
-	    "category, opened, last_seen, resolved, told, count, streak, summary, advice, "
-	    "url, "
-	    "affected, samples, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-	    "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21) ON CONFLICT (id) DO UPDATE SET "
+	    "code_id, category, opened, last_seen, resolved, told, count, streak, summary, "
+	    "advice, url, affected, samples, seen, trouble, relapses, senders, recipients, "
+	    "noticed) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
+	    "?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26) ON CONFLICT (id) DO UPDATE SET "
 	    "rule = ?2, severity = ?3, state = ?4, fields = ?5, host = ?6, provider = ?7, "
 	    "code_id = ?8, category = ?9, opened = ?10, last_seen = ?11, resolved = ?12, "
-	    "told = ?13, count = ?14, streak = ?15, summary = ?16, advice = ?17, url = "
-	    "?18, "
-	    "affected = ?19, samples = ?20, seen = ?21",
+	    "told = ?13, count = ?14, streak = ?15, summary = ?16, advice = ?17, "
+	    "url = ?18, affected = ?19, samples = ?20, seen = ?21, trouble = ?22, "
+	    "relapses = ?23, senders = ?24, recipients = ?25, noticed = ?26",
 	[Q_INCIDENT_FORGET] = "DELETE FROM incident WHERE id = ?1",
 
 	[Q_OUTBOX_ADD] =
@@ -78,6 +82,15 @@ static const char *const kept_sql[Q_COUNT] = {
 	[Q_OUTBOX_FAILED] =
 	    "UPDATE outbox SET due = ?2, tries = tries + 1, last_error = ?3 "
 	    "WHERE id = ?1 AND sent IS NULL",
+
+	[Q_SERIES_ADD] = "INSERT INTO series (rule, fields, mark, touched, body) "
+			 "VALUES (?1, ?2, ?3, ?4, ?5)",
+	[Q_SERIES_SAVE] =
+	    "UPDATE series SET mark = ?2, touched = ?3, body = ?4 WHERE id = ?1",
+	[Q_SERIES_COUNT] = "INSERT OR REPLACE INTO series_count (series, at, hits, total, "
+			   "peak, squares) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[Q_SERIES_FORGET] = "DELETE FROM series WHERE id = ?1",
+	[Q_SERIES_FORGET_COUNTS] = "DELETE FROM series_count WHERE series = ?1",
 };
 
 struct query

@@ -1,0 +1,104 @@
+/* What detectors count: a row for each rule and group, and its history. */
+#include "store/private.h"
+
+int
+store_save_series(struct store *store, const struct series_row *row, int64_t *number_out,
+    struct err *err)
+{
+	struct query q =
+	    query_kept(&store->db, row->number == 0 ? Q_SERIES_ADD : Q_SERIES_SAVE);
+
+	if (row->number == 0) {
+		query_text(&q, store_not_null(row->rule));
+		query_text(&q, store_not_null(row->group));
+	} else {
+		query_int(&q, row->number);
+	}
+	query_int(&q, row->mark);
+	query_int(&q, row->touched);
+	query_text(&q, store_not_null(row->body));
+	int r = store_run(store, &q, err);
+
+	if (r == 0)
+		*number_out = row->number != 0 ? row->number
+					       : sqlite3_last_insert_rowid(store->db.sql);
+	return r;
+}
+
+int
+store_save_series_record(struct store *store, int64_t number,
+    const struct series_record *record, struct err *err)
+{
+	struct query q = query_kept(&store->db, Q_SERIES_COUNT);
+
+	query_int(&q, number);
+	query_int(&q, record->at);
+	query_int(&q, record->hits);
+	query_int(&q, record->total);
+	query_int(&q, record->peak);
+	query_int(&q, record->squares);
+	return store_run(store, &q, err);
+}
+
+int
+store_forget_series(struct store *store, int64_t number, struct err *err)
+{
+	struct query counts = query_kept(&store->db, Q_SERIES_FORGET_COUNTS);
+	int r;
+
+	query_int(&counts, number);
+	if ((r = store_run(store, &counts, err)) < 0)
+		return r;
+	struct query q = query_kept(&store->db, Q_SERIES_FORGET);
+
+	query_int(&q, number);
+	return store_run(store, &q, err);
+}
+
+int
+store_each_series(struct store *store, store_series_fn *fn, void *ctx, struct err *err)
+{
+	AUTO(auto_query) struct query q = query_once(&store->db,
+	    "SELECT id, rule, fields, mark, touched, body FROM series ORDER BY touched, id");
+	int r;
+
+	while ((r = query_next(&q, "read store", err)) > 0) {
+		const struct series_row row = {
+			.number = query_col_int(&q, 0),
+			.rule = query_col_text(&q, 1),
+			.group = query_col_text(&q, 2),
+			.mark = query_col_int(&q, 3),
+			.touched = query_col_int(&q, 4),
+			.body = query_col_text(&q, 5),
+		};
+
+		if ((r = fn(ctx, &row)) != 0)
+			return r;
+	}
+	return r;
+}
+
+int
+store_each_series_record(struct store *store, int64_t number, store_series_record_fn *fn,
+    void *ctx, struct err *err)
+{
+	AUTO(auto_query) struct query q = query_once(&store->db,
+	    "SELECT at, hits, total, peak, squares FROM series_count WHERE series = ?1 "
+	    "ORDER BY at");
+	int r;
+
+	query_int(&q, number);
+	while ((r = query_next(&q, "read store", err)) > 0) {
+		const struct series_record record = {
+			.at = query_col_int(&q, 0),
+			.hits = query_col_int(&q, 1),
+			.total = query_col_int(&q, 2),
+			.peak = query_col_int(&q, 3),
+			.squares = query_col_int(&q, 4),
+		};
+
+		if ((r = fn(ctx, &record)) != 0)
+			return r;
+	}
+	return r;
+}
