@@ -29,6 +29,9 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct command cmd_trace;
+extern const struct command cmd_ack, cmd_events, cmd_show, cmd_silence;
+extern const struct command cmd_evidence, cmd_explain;
 extern const struct command cmd_check, cmd_incidents, cmd_notify, cmd_parse, cmd_replay,
     cmd_run, cmd_status;
 

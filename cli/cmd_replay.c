@@ -3,22 +3,31 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/input.h"
 #include "cli/kept.h"
+#include "cli/replay_compare.h"
+#include "cli/show.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "rules/context.h"
 #include "rules/engine.h"
 #include "rules/tally.h"
 
+enum { HEAD_COLUMNS = 24, COLUMNS = 80 }; /* severity, id, and the blanks between */
+
 struct replay {
 	bool json;
+	struct compare
+	    *compare; /* takes the incidents in place of printing them; or NULL */
+	enum compare_side side;
 	uint32_t kinds; /* bit per event kind that is of use */
 	struct engine *engine;
 	struct tally tally;
+	struct line_counts lines;
 	struct buf out;
-	int64_t began_us;
+	int64_t began_us, took_us;
 	size_t incidents, open;
 	struct engine_sink sink;
 };
@@ -92,45 +101,61 @@ tell_nobody(void *ctx, const struct incident *incident, enum notice notice, int6
 	return 0;
 }
 
+static void
+print_text(struct replay *replay, const struct incident *in)
+{
+	struct buf *out = &replay->out;
+
+	clock_minute(out, in->opened_us);
+	if (in->resolved_us != 0) {
+		buf_add(out, STR(", resolved after "));
+		clock_span_words(out, in->resolved_us - in->opened_us);
+	} else {
+		buf_add(out, STR(", not resolved"));
+	}
+	if (in->count == 1)
+		buf_add(out, STR(", once"));
+	else
+		buf_addf(out, ", %lld times", (long long)in->count);
+	if (in->resolved_us == 0 && in->count > 1) {
+		buf_add(out, STR(", last seen "));
+		clock_minute(out, in->last_seen_us);
+	}
+	printf("%-8s  %.*s%s%.*s\n", severity_name(in->severity), STR_ARG(in->id),
+	    HEAD_COLUMNS + out->n <= COLUMNS ? "  " : "\n    ", STR_ARG(buf_str(out)));
+	show_folded(in->summary, 4, stdout);
+	buf_clear(out);
+	buf_add(out, STR("rule "));
+	buf_add(out, in->rule);
+	show_folded(buf_str(out), 4, stdout);
+}
+
 static int
-print_incident(void *ctx, const struct incident *in)
+on_incident(void *ctx, const struct incident *in)
 {
 	struct replay *replay = ctx;
 	struct buf *out = &replay->out;
 
 	replay->incidents++;
 	replay->open += in->state == INCIDENT_OPEN;
+	if (replay->compare != NULL)
+		return compare_add(replay->compare, replay->side, in);
 	buf_clear(out);
-	if (replay->json) {
-		incident_json(in, out);
-		buf_add_char(out, '\n');
-		(void)fwrite(out->p, 1, out->n, stdout);
+	if (!replay->json) {
+		print_text(replay, in);
 		return 0;
 	}
-	buf_addf(out, "%-8s  ", severity_name(in->severity));
-	clock_rfc3339(out, in->opened_us, 0);
-	out->n -= 13; /* to the second */
-	if (in->count == 1)
-		buf_add(out, STR("Z  once, "));
-	else
-		buf_addf(out, "Z  %lld times, ", (long long)in->count);
-	if (in->resolved_us != 0) {
-		buf_add(out, STR("resolved after "));
-		clock_span_words(out, in->resolved_us - in->opened_us);
-	} else {
-		buf_add(out, STR("not resolved"));
-	}
-	printf("%.*s\n", STR_ARG(buf_str(out)));
-	app_print_folded(in->summary, stdout);
+	incident_json(in, out);
+	buf_add_char(out, '\n');
+	(void)fwrite(out->p, 1, out->n, stdout);
 	return 0;
 }
 
 static void
-print_json_summary(const struct replay *replay, const struct line_counts *c)
+add_json_summary(const struct replay *replay, struct buf *out)
 {
-	AUTO(buf_done) struct buf out = { 0 };
-	struct json j = json_begin(&out);
-	int64_t us = app_now_us() - replay->began_us;
+	const struct line_counts *c = &replay->lines;
+	struct json j = json_begin(out);
 
 	json_text(&j, "type", STR("summary"));
 	json_int(&j, "lines", c->lines);
@@ -140,15 +165,24 @@ print_json_summary(const struct replay *replay, const struct line_counts *c)
 	tally_json(&replay->tally, &j);
 	json_int(&j, "incidents", (int64_t)replay->incidents);
 	json_key(&j, "seconds");
-	buf_addf(&out, "%.3f", (double)us / US_PER_S);
+	buf_addf(out, "%.3f", (double)replay->took_us / US_PER_S);
 	json_end(&j);
+}
+
+static void
+print_json_summary(const struct replay *replay)
+{
+	AUTO(buf_done) struct buf out = { 0 };
+
+	add_json_summary(replay, &out);
 	buf_add_char(&out, '\n');
 	(void)fwrite(out.p, 1, out.n, stdout);
 }
 
 static void
-print_text_summary(const struct replay *replay, const struct line_counts *c)
+print_text_summary(const struct replay *replay)
 {
+	const struct line_counts *c = &replay->lines;
 	const struct tally *t = &replay->tally;
 
 	printf(
@@ -174,33 +208,176 @@ print_text_summary(const struct replay *replay, const struct line_counts *c)
 	printf("incidents: %zu, not resolved: %zu\n", replay->incidents, replay->open);
 }
 
-static int
-run_replay(struct replay *replay, struct input_job *job, const char *rules)
+/* --- running --- */
+
+static const struct engine_sink replay_sink = { save_nothing, save_nothing, tell_nobody,
+	on_incident, NULL, NULL, NULL };
+
+static void
+tell_off(void *ctx, struct str rule)
 {
+	(void)ctx;
+	fprintf(stderr,
+	    "mailwarden: rule '%.*s' hit its match limit again and again and was switched off\n",
+	    STR_ARG(rule));
+}
+
+/* The lines through one rule set; an exit code. now_us: the end of what stamps may say. */
+static int
+run_once(struct replay *replay, struct input_job *job, const struct rulebook *book,
+    int64_t now_us)
+{
+	int r;
+
+	replay->began_us = app_now_us();
+	replay->engine = engine_new(book->alerts, book->catalogue);
+	if (replay->engine == NULL)
+		return app_fail(EXIT_FAILED, "out of memory");
+	engine_set_horizon(replay->engine, now_us + 86400 * (int64_t)US_PER_S);
+	replay->kinds = TALLIED_KINDS | alert_rules_kinds(book->alerts);
+	replay->sink = replay_sink;
+	replay->sink.ctx = replay;
+	job->book = book;
+	job->ctx = replay;
+	r = input_run(job, &replay->lines);
+	if (r == EXIT_FINE && engine_end(replay->engine, &replay->sink) < 0)
+		r = app_fail(EXIT_FAILED, "out of memory");
+	engine_take_off(replay->engine, tell_off, NULL);
+	engine_free(replay->engine);
+	buf_done(&replay->out);
+	replay->took_us = app_now_us() - replay->began_us;
+	return r;
+}
+
+static int
+run_replay(bool json, struct input_job *job, const char *rules)
+{
+	struct replay replay = { .json = json };
 	struct rulebook book;
-	struct line_counts total;
 	int r = app_load_rules(rules, RULEBOOK_ALL, &book);
 
 	if (r != EXIT_FINE)
 		return r;
-	replay->began_us = app_now_us();
-	replay->engine = engine_new(book.alerts, book.catalogue);
-	if (replay->engine == NULL) {
-		app_free_rules(&book);
-		return app_fail(EXIT_FAILED, "out of memory");
-	}
-	replay->kinds = TALLIED_KINDS | alert_rules_kinds(book.alerts);
-	job->book = &book;
-	r = input_run(job, &total);
-	if (r == EXIT_FINE && engine_end(replay->engine, &replay->sink) < 0)
-		r = app_fail(EXIT_FAILED, "out of memory");
-	if (r == EXIT_FINE && replay->json)
-		print_json_summary(replay, &total);
+	r = run_once(&replay, job, &book, app_now_us());
+	if (r == EXIT_FINE && json)
+		print_json_summary(&replay);
 	else if (r == EXIT_FINE)
-		print_text_summary(replay, &total);
-	engine_free(replay->engine);
-	buf_done(&replay->out);
+		print_text_summary(&replay);
 	app_free_rules(&book);
+	return r;
+}
+
+/* --- comparing --- */
+
+/* What is read twice must still be there the second time. */
+static int
+check_can_read_twice(const struct input_job *job)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < job->npaths && !job->journal; i++) {
+		const char *path = job->paths[i];
+
+		if (strcmp(path, "-") == 0)
+			return app_usage(&cmd_replay,
+			    "--compare reads its input twice, and standard input can be read only "
+			    "once: name FILEs");
+		if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+			return app_usage(&cmd_replay,
+			    "--compare reads its input twice, and %s is no file: it can be read "
+			    "only once",
+			    path);
+	}
+	return EXIT_FINE;
+}
+
+static void
+print_comparison(const struct replay sides[2], const struct compare *compare,
+    const struct compare_totals *t)
+{
+	const struct line_counts *was = &sides[0].lines, *is = &sides[1].lines;
+
+	compare_print(compare, stdout);
+	printf("%-34s %12s %12s\n", "", "before", "after");
+	printf("%-34s %12lld %12lld\n", "lines", (long long)was->lines,
+	    (long long)is->lines);
+	printf("%-34s %12lld %12lld\n", "events", (long long)was->events,
+	    (long long)is->events);
+	printf("%-34s %12lld %12lld\n", "other programs' or of no interest",
+	    (long long)was->ignored, (long long)is->ignored);
+	printf("%-34s %12lld %12lld\n", "unparsed", (long long)was->unparsed,
+	    (long long)is->unparsed);
+	printf("%-34s %12zu %12zu\n", "incidents", sides[0].incidents, sides[1].incidents);
+	printf("%-34s %12zu %12zu\n", "not resolved", sides[0].open, sides[1].open);
+	printf("\nincidents: %zu added, %zu removed, %zu changed, %zu the same\n", t->added,
+	    t->removed, t->changed, t->same);
+}
+
+static void
+print_json_comparison(const struct replay sides[2], const struct compare *compare,
+    const struct compare_totals *t)
+{
+	AUTO(buf_done) struct buf out = { 0 };
+	struct json j = json_begin(&out);
+
+	compare_print_json(compare, stdout);
+	json_text(&j, "type", STR("summary"));
+	json_int(&j, "added", (int64_t)t->added);
+	json_int(&j, "removed", (int64_t)t->removed);
+	json_int(&j, "changed", (int64_t)t->changed);
+	json_int(&j, "same", (int64_t)t->same);
+	json_key(&j, "before");
+	add_json_summary(&sides[COMPARE_BEFORE], &out);
+	json_key(&j, "after");
+	add_json_summary(&sides[COMPARE_AFTER], &out);
+	json_end(&j);
+	buf_add_char(&out, '\n');
+	(void)fwrite(out.p, 1, out.n, stdout);
+}
+
+static int
+run_both(struct replay sides[2], struct input_job *job, const struct rulebook books[2])
+{
+	int64_t now_us = app_now_us();
+	int r = run_once(&sides[0], job, &books[0], now_us);
+
+	/* What came in between belongs to neither: a log may grow. */
+	job->max_lines = sides[0].lines.lines;
+	if (r != EXIT_FINE || job->max_lines == 0)
+		return r;
+	return run_once(&sides[1], job, &books[1], now_us);
+}
+
+static int
+run_compare(bool json, struct input_job *job, const char *const rules[2])
+{
+	struct rulebook books[2] = { 0 };
+	struct compare *compare = compare_new();
+	struct replay sides[2] = { { .json = json, .compare = compare },
+		{ .json = json, .compare = compare, .side = COMPARE_AFTER } };
+	struct compare_totals totals;
+	int r = check_can_read_twice(job);
+
+	if (r == EXIT_FINE && compare == NULL)
+		r = app_fail(EXIT_FAILED, "out of memory");
+	for (int i = 0; i < 2 && r == EXIT_FINE; i++) /* faults come before the work */
+		r = app_load_rules(rules[i], RULEBOOK_ALL, &books[i]);
+	if (r == EXIT_FINE)
+		r = run_both(sides, job, books);
+	if (r == EXIT_FINE) {
+		compare_match(compare, &totals);
+		if (json)
+			print_json_comparison(sides, compare, &totals);
+		else
+			print_comparison(sides, compare, &totals);
+		if (totals.left_out[0] + totals.left_out[1] > 0)
+			r = app_fail(EXIT_FAILED,
+			    "too many incidents to compare: %zu before and %zu after are left out",
+			    totals.left_out[0], totals.left_out[1]);
+	}
+	compare_free(compare);
+	app_free_rules(&books[0]);
+	app_free_rules(&books[1]);
 	return r;
 }
 
@@ -210,29 +387,28 @@ run(int argc, char **argv)
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 		{ "journal", no_argument, NULL, 'J' },
 		{ "rules", required_argument, NULL, 'r' },
+		{ "compare", required_argument, NULL, 'c' },
 		{ "threads", required_argument, NULL, 't' }, { 0 } };
 	static char *standard_input[] = { "-" };
-	struct replay replay = { 0 };
 	struct input_job job = {
 		.workers = SIZE_MAX,
-		.ctx = &replay,
 		.batch_new = list_new,
 		.batch_free = list_free,
 		.on_begin = begin_batch,
 		.on_event = on_event,
 		.on_batch = on_batch,
 	};
-	const char *rules = NULL;
+	const char *rules[2] = { NULL };
+	bool json = false;
 	int64_t threads;
 	int c;
 
-	replay.sink = (struct engine_sink){ save_nothing, save_nothing, tell_nobody,
-		print_incident, NULL, &replay };
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'j': replay.json = true; break;
+		case 'j': json = true; break;
 		case 'J': job.journal = true; break;
-		case 'r': rules = optarg; break;
+		case 'r': rules[COMPARE_BEFORE] = optarg; break;
+		case 'c': rules[COMPARE_AFTER] = optarg; break;
 		case 't':
 			if (!str_to_int(str_of(optarg), &threads) || threads < 1 ||
 			    threads > 16)
@@ -249,7 +425,8 @@ run(int argc, char **argv)
 		job.paths = standard_input;
 		job.npaths = 1;
 	}
-	return run_replay(&replay, &job, rules);
+	return rules[COMPARE_AFTER] != NULL ? run_compare(json, &job, rules)
+					    : run_replay(json, &job, rules[COMPARE_BEFORE]);
 }
 
 const struct command cmd_replay = {
@@ -258,11 +435,14 @@ const struct command cmd_replay = {
 	.summary = "tells what would have been told, from old logs",
 	.help =
 	    "Runs the whole pipeline over log files (also compressed) or standard input, on the\n"
-	    "lines' own time, and prints each incident when it ends, then a summary. The live store\n"
-	    "is not touched and nobody is told.\n\n"
-	    "  --json       one JSON object for each incident, then one summary object\n"
-	    "  --journal    FILEs are journals (folders or .journal files); none: this machine's\n"
-	    "  --rules DIR  rules that add to the shipped ones, in place of /etc/mailwarden/rules.d\n"
-	    "  --threads N  parse on N threads; as many as there are cores if not given",
+	    "lines' own time, and prints each incident when it ends, then a summary. Name the oldest\n"
+	    "file first. The live store is not touched and nobody is told. Times are UTC.\n\n"
+	    "  --json         one JSON object for each incident, then one summary object\n"
+	    "  --journal      FILEs are journals (folders or .journal files); none: this machine's\n"
+	    "  --rules DIR    rules that add to the shipped ones, in place of\n"
+	    "                 /etc/mailwarden/rules.d\n"
+	    "  --compare DIR  what changes with DIR in place of those rules: incidents added,\n"
+	    "                 removed, changed. FILEs are read twice\n"
+	    "  --threads N    parse on N threads; as many as there are cores if not given",
 	.run = run,
 };

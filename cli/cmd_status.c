@@ -2,8 +2,10 @@
 #include <string.h>
 
 #include "cli/show.h"
+#include "cli/status_learning.h"
 #include "core/clock.h"
 #include "core/json.h"
+#include "rules/alert.h"
 
 #define DAY_US (86400 * (int64_t)US_PER_S)
 
@@ -11,19 +13,70 @@ struct status {
 	bool json;
 	int64_t now_us;
 	struct store_totals totals;
-	size_t open, critical;
+	struct store *store;
+	struct alert_rules *rules; /* NULL: they cannot be read */
+	size_t open, critical, acknowledged, silenced;
+	struct {
+		enum severity severity;
+		bool marked; /* acknowledged or silenced: somebody knows */
+		struct buf id, summary;
+	} gravest;
 	struct buf out;
 	size_t rows;
+	struct err err;
 };
 
 static int
 count_incident(void *ctx, const struct incident *in)
 {
 	struct status *s = ctx;
+	int64_t until_us = 0;
+	int r = store_silenced_until(s->store, in, s->now_us, &until_us, &s->err);
+	bool marked = in->ack_at_us != 0 || until_us != 0;
 
+	if (r < 0)
+		return r;
 	s->open++;
 	s->critical += in->severity == SEVERITY_CRITICAL;
+	s->acknowledged += in->ack_at_us != 0;
+	s->silenced += until_us != 0;
+	/* The first of equal ones is the oldest; what nobody knows of yet comes first. */
+	if (s->open > 1 &&
+	    (in->severity < s->gravest.severity ||
+		(in->severity == s->gravest.severity && (marked || !s->gravest.marked))))
+		return 0;
+	s->gravest.severity = in->severity;
+	s->gravest.marked = marked;
+	buf_clear(&s->gravest.id);
+	buf_add(&s->gravest.id, in->id);
+	buf_clear(&s->gravest.summary);
+	buf_add(&s->gravest.summary, in->summary);
 	return 0;
+}
+
+/* Is mail healthy? In one sentence, and which incident to look at first. */
+static void
+print_verdict(struct status *s)
+{
+	AUTO(buf_done) struct buf text = { 0 };
+
+	if (s->open == 0) {
+		puts("No trouble is open.");
+		return;
+	}
+	if (s->open == 1)
+		buf_addf(&text, "1 incident is open, %s",
+		    severity_name(s->gravest.severity));
+	else
+		buf_addf(&text, "%zu incidents are open, %zu critical, the gravest",
+		    s->open, s->critical);
+	buf_add(&text, STR(": "));
+	buf_add(&text, buf_str(&s->gravest.summary));
+	show_folded(buf_str(&text), 0, stdout);
+	printf("`mailwarden show %.*s` tells what to do.\n",
+	    STR_ARG(buf_str(&s->gravest.id)));
+	if (s->acknowledged > 0 || s->silenced > 0)
+		printf("%zu acknowledged, %zu silenced.\n", s->acknowledged, s->silenced);
 }
 
 static void
@@ -31,11 +84,7 @@ print_health(struct status *s)
 {
 	const int64_t *o = s->totals.outcomes;
 
-	if (s->open == 0)
-		puts("No open incidents.");
-	else
-		printf("%zu open incident%s, %zu critical: see `mailwarden incidents`.\n",
-		    s->open, s->open == 1 ? "" : "s", s->critical);
+	print_verdict(s);
 	puts("\nIn the last 24 hours");
 	printf("  delivered %lld, deferred %lld, bounced %lld, expired %lld\n",
 	    (long long)o[OUTCOME_DELIVERED], (long long)o[OUTCOME_DEFERRED],
@@ -64,22 +113,43 @@ print_provider(void *ctx, struct str provider, const int64_t outcomes[OUTCOME_CO
 	return 0;
 }
 
+/* The newest line that was not understood: --json has more of them. */
+static int
+print_sample(struct status *s, struct str source)
+{
+	AUTO(buf_done) struct buf lines = { 0 };
+	struct str line = { NULL, 0 };
+	int r = store_get_unparsed(s->store, source, &lines, &s->err);
+
+	for (struct str left = buf_str(&lines); left.n > 0;)
+		line = str_cut(&left, '\n');
+	if (line.n > 0) {
+		puts("    not understood, the latest:");
+		show_folded(str_head(line, 300), 6, stdout);
+	}
+	return r;
+}
+
 static int
 print_source(void *ctx, struct str source, int64_t at_us, const struct ledger_counts *c)
 {
 	struct status *s = ctx;
-	AUTO(buf_done) struct buf age = { 0 };
+	AUTO(buf_done) struct buf text = { 0 };
 	int64_t claimed = c->events + c->unparsed;
 
-	clock_span_words(&age, s->now_us - at_us);
-	printf("\n  %.*s\n    last line read %.*s ago; %lld lines, %lld of mail servers, "
-	       "%lld (%.1f %%) not understood\n",
-	    STR_ARG(source), STR_ARG(buf_str(&age)), (long long)c->lines,
-	    (long long)claimed, (long long)c->unparsed,
+	fputs("\n  ", stdout);
+	app_print_safe(source, stdout);
+	fputc('\n', stdout);
+	buf_add(&text, STR("last line read "));
+	clock_span_words(&text, s->now_us - at_us);
+	buf_addf(&text,
+	    " ago; %lld lines, %lld of mail servers, %lld (%.1f %%) not understood",
+	    (long long)c->lines, (long long)claimed, (long long)c->unparsed,
 	    claimed == 0 ? 0.0 : 100.0 * (double)c->unparsed / (double)claimed);
+	show_folded(buf_str(&text), 4, stdout);
 	if (c->gaps > 0)
 		printf("    %lld gaps: lines that nobody saw\n", (long long)c->gaps);
-	return 0;
+	return c->unparsed > 0 ? print_sample(s, source) : 0;
 }
 
 static int
@@ -113,6 +183,24 @@ json_provider(void *ctx, struct str provider, const int64_t outcomes[OUTCOME_COU
 }
 
 static int
+json_samples(struct status *s, struct json *j, struct str source)
+{
+	AUTO(buf_done) struct buf lines = { 0 };
+	int r = store_get_unparsed(s->store, source, &lines, &s->err);
+	struct str left = buf_str(&lines);
+
+	if (left.n == 0)
+		return r;
+	json_key(j, "unparsed_samples");
+	for (char before = '['; left.n > 0; before = ',') {
+		buf_add_char(&s->out, before);
+		json_quote(&s->out, str_cut(&left, '\n'));
+	}
+	buf_add_char(&s->out, ']');
+	return r;
+}
+
+static int
 json_source(void *ctx, struct str source, int64_t at_us, const struct ledger_counts *c)
 {
 	struct status *s = ctx;
@@ -132,8 +220,10 @@ json_source(void *ctx, struct str source, int64_t at_us, const struct ledger_cou
 	json_int(&j, "unparsed", c->unparsed);
 	json_int(&j, "truncated", c->truncated);
 	json_int(&j, "gaps", c->gaps);
+	int r = json_samples(s, &j, source);
+
 	json_end(&j);
-	return 0;
+	return r;
 }
 
 static int
@@ -145,6 +235,10 @@ print_json(struct status *s, struct store *store, struct err *err)
 	json_text(&j, "type", STR("status"));
 	json_int(&j, "open_incidents", (int64_t)s->open);
 	json_int(&j, "critical_incidents", (int64_t)s->critical);
+	json_int(&j, "acknowledged_incidents", (int64_t)s->acknowledged);
+	json_int(&j, "silenced_incidents", (int64_t)s->silenced);
+	if (s->open > 0)
+		json_text(&j, "gravest", buf_str(&s->gravest.id));
 	json_key(&j, "outcomes");
 	struct json outcomes = json_begin(&s->out);
 
@@ -167,6 +261,9 @@ print_json(struct status *s, struct store *store, struct err *err)
 	if (r >= 0)
 		r = store_each_source(store, since_us, json_source, s, err);
 	buf_add_char(&s->out, ']');
+	json_key(&j, "learning");
+	if (r >= 0)
+		r = learning_json(store, s->rules, s->now_us, &s->out, err);
 	json_end(&j);
 	if (r >= 0)
 		printf("%.*s\n", STR_ARG(buf_str(&s->out)));
@@ -185,6 +282,8 @@ print_text(struct status *s, struct store *store, struct err *err)
 		r = store_each_source(store, since_us, print_source, s, err);
 	if (r >= 0)
 		r = store_each_outbox(store, INT64_MAX, print_waiting, s, err);
+	if (r >= 0)
+		r = learning_print(store, s->rules, s->now_us, err);
 	return r;
 }
 
@@ -193,29 +292,32 @@ run(int argc, char **argv)
 {
 	struct show_options options = { 0 };
 	struct status s = { 0 };
-	struct store *store = NULL;
-	struct err err;
 	int r = show_options(&cmd_status, argc, argv, &options);
 
 	if (r != EXIT_FINE)
 		return r;
 	if (options.nwords > 0)
 		return app_usage(&cmd_status, "takes no '%s'", options.words[0]);
-	if ((r = show_open(&options, &store)) != EXIT_FINE)
+	if ((r = show_open(&options, &s.store)) != EXIT_FINE)
 		return r;
 	s.json = options.json;
 	s.now_us = app_now_us();
-	int failed = store_get_totals(store, s.now_us - DAY_US, &s.totals, &err);
+	s.rules = show_alert_rules(&options);
+	int failed = store_get_totals(s.store, s.now_us - DAY_US, &s.totals, &s.err);
 
 	if (failed >= 0)
-		failed =
-		    store_each_incident(store, INCIDENTS_OPEN, 0, count_incident, &s, &err);
+		failed = store_each_incident(s.store, INCIDENTS_OPEN, 0, count_incident, &s,
+		    &s.err);
 	if (failed >= 0)
-		failed = s.json ? print_json(&s, store, &err) : print_text(&s, store, &err);
+		failed = s.json ? print_json(&s, s.store, &s.err)
+				: print_text(&s, s.store, &s.err);
 	if (failed < 0)
-		r = app_fail(EXIT_STORE, "%s", err.text);
+		r = app_fail(EXIT_STORE, "%s", s.err.text);
+	buf_done(&s.gravest.id);
+	buf_done(&s.gravest.summary);
 	buf_done(&s.out);
-	store_close(store);
+	alert_rules_free(s.rules);
+	store_close(s.store);
 	return r;
 }
 
@@ -225,7 +327,8 @@ const struct command cmd_status = {
 	.summary = "today's health, and whether the watcher sees all",
 	.help =
 	    "Deliveries of the last 24 hours by outcome and provider, open incidents, the sources\n"
-	    "with what was read and what was not understood, notices that wait.\n\n"
+	    "with what was read and what was not understood, notices that wait, rules that still\n"
+	    "learn what is usual.\n\n"
 	    "  --json         one JSON object\n"
 	    "  --state FILE   the store, in place of the configuration's\n"
 	    "  --config FILE  in place of /etc/mailwarden/mailwarden.yaml",

@@ -11,9 +11,11 @@
 
 #include "cli/notifier.h"
 #include "cli/pipeline.h"
+#include "cli/self.h"
 #include "core/clock.h"
 
 #define EXPIRE_EVERY_US (6 * 3600 * (uint64_t)US_PER_S)
+#define LOOK_EVERY_US (300 * (uint64_t)US_PER_S)
 #define TICK_ACCURACY_US ((uint64_t)US_PER_S)
 
 enum { MAX_SOURCES = 64, EXPIRE_FIRST_S = 60, TICK_AGAIN_S = 60 };
@@ -25,6 +27,7 @@ struct daemon {
 	sd_event *loop;
 	struct source *sources[MAX_SOURCES];
 	size_t nsources;
+	bool troubled[MAX_SOURCES]; /* when they were looked at last */
 	struct notifier *notifier;
 	sd_event_source *tick;
 	int lock_fd;
@@ -85,6 +88,9 @@ after_commit(struct daemon *d)
 
 	if (t.notices > 0)
 		notifier_wake(d->notifier);
+	if (t.orphans > 0)
+		fprintf(stderr, "incidents whose rule is gone are resolved: %lld\n",
+		    (long long)t.orphans);
 	if (d->last_failure.text[0] != '\0') {
 		fputs("store works again\n", stderr);
 		d->last_failure.text[0] = '\0';
@@ -162,6 +168,8 @@ on_gap(void *ctx, struct source *src, enum source_gap gap, const char *detail)
 	log_line(gap_name(gap), source_name(src), detail);
 	if (pipeline_gap(d->pipeline, source_name(src), gap_name(gap), detail, &err) < 0)
 		store_failed(d, &err);
+	else
+		after_commit(d);
 }
 
 /* The name a source has in the store, before it is opened. */
@@ -240,8 +248,8 @@ on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *ct
 	} else {
 		app_free_rules(&d->book);
 		d->book = fresh;
-		set_tick(d, app_now_us());
 		fputs("rules reloaded\n", stderr);
+		after_commit(d);
 	}
 	(void)sd_notify(0, "READY=1");
 	return 0;
@@ -256,6 +264,36 @@ on_expire(sd_event_source *source, uint64_t usec, void *ctx)
 	if (store_expire(pipeline_store(d->pipeline), app_now_us(), &err) < 0)
 		store_failed(d, &err);
 	(void)sd_event_source_set_time(source, usec + EXPIRE_EVERY_US);
+	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+/* A log that is being rotated may be away for a moment: what fails must fail twice. */
+static void
+look_at_sources(struct daemon *d)
+{
+	for (size_t i = 0; i < d->nsources; i++) {
+		const char *trouble = source_trouble(d->sources[i]);
+
+		if (d->troubled[i] && trouble[0] != '\0')
+			pipeline_note(d->pipeline, SELF_SOURCE_FAILED, "%s: %s",
+			    source_name(d->sources[i]), trouble);
+		d->troubled[i] = trouble[0] != '\0';
+	}
+}
+
+static int
+on_look(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct err err;
+
+	look_at_sources(d);
+	if (pipeline_look(d->pipeline, app_now_us(), &err) < 0)
+		store_failed(d, &err);
+	else
+		after_commit(d);
+	(void)sd_event_source_set_time(source, usec + LOOK_EVERY_US);
 	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
 }
@@ -281,7 +319,9 @@ make_loop(struct daemon *d)
 	    (r = sd_event_now(d->loop, CLOCK_MONOTONIC, &now)) < 0 ||
 	    (r = sd_event_add_time(d->loop, NULL, CLOCK_MONOTONIC,
 		 now + (uint64_t)EXPIRE_FIRST_S * US_PER_S, EXPIRE_EVERY_US / 100,
-		 on_expire, d)) < 0)
+		 on_expire, d)) < 0 ||
+	    (r = sd_event_add_time(d->loop, NULL, CLOCK_MONOTONIC, now + LOOK_EVERY_US,
+		 LOOK_EVERY_US / 10, on_look, d)) < 0)
 		return app_fail(EXIT_FAILED, "event loop: %s", strerror(-r));
 	(void)sd_event_set_watchdog(d->loop, 1);
 	return EXIT_FINE;
@@ -305,20 +345,25 @@ run_once(struct daemon *d)
 		const char *trouble = source_trouble(d->sources[i]);
 
 		if (source_catch_up(d->sources[i], &err) < 0)
-			r = app_fail(EXIT_STORE, "%s: %s", source_name(d->sources[i]),
-			    err.text);
-		else if (trouble[0] != '\0')
-			r = app_fail(EXIT_STORE, "%s: %s", source_name(d->sources[i]),
-			    trouble);
+			trouble = err.text;
+		if (trouble[0] == '\0')
+			continue;
+		r = app_fail(EXIT_STORE, "%s: %s", source_name(d->sources[i]), trouble);
+		pipeline_note(d->pipeline, SELF_SOURCE_FAILED, "%s: %s",
+		    source_name(d->sources[i]), trouble);
 	}
-	if (r != EXIT_FINE || d->settings->config->relay.url == NULL)
+	if (d->last_failure.text[0] != '\0')
+		return r; /* the store is what failed: nothing can be kept or told */
+	if (pipeline_look(d->pipeline, app_now_us(), &err) < 0)
+		return app_fail(EXIT_STORE, "%s", err.text);
+	if (d->settings->config->relay.url == NULL)
 		return r;
 	struct notifier_args args = notifier_args(d);
 	int told = notifier_run_once(&args, &err);
 
 	if (told < 0)
 		return app_fail(EXIT_FAILED, "%s", err.text);
-	return told == 0 ? EXIT_FINE : EXIT_FAILED;
+	return r != EXIT_FINE ? r : told == 0 ? EXIT_FINE : EXIT_FAILED;
 }
 
 static int
@@ -350,14 +395,16 @@ start(struct daemon *d)
 
 	if (r != EXIT_FINE)
 		return r;
+	/* The lock comes first: opening brings the store up to date, which an older
+	 * program that works on it would not survive. */
+	if (store_make_folders(d->settings->state, &err) < 0)
+		return app_fail(EXIT_STORE, "%s", err.text);
+	if ((r = lock_store(d)) != EXIT_FINE)
+		return r;
 	if (pipeline_open(d->settings->state, &d->book, &d->pipeline, &err) < 0)
 		return app_fail(EXIT_STORE, "%s", err.text);
-	if ((r = lock_store(d)) != EXIT_FINE || (r = make_loop(d)) != EXIT_FINE)
-		return r;
-	/* What another run committed before we had the lock. */
-	if (pipeline_set_rules(d->pipeline, &d->book, &err) < 0)
-		return app_fail(EXIT_STORE, "%s", err.text);
-	return open_sources(d);
+	after_commit(d);
+	return (r = make_loop(d)) != EXIT_FINE ? r : open_sources(d);
 }
 
 int

@@ -17,6 +17,7 @@ struct input {
 	struct reader *reader;
 	struct journal_reader *journal;
 	int64_t reference_us; /* of the open file */
+	int64_t given;        /* lines handed to workers */
 	struct progress progress;
 	struct line_counts total;
 	int failed; /* an exit code */
@@ -123,6 +124,8 @@ fill(void *ctx, void *data)
 	for (;;) {
 		int r = 0;
 
+		if (in->job->max_lines > 0 && in->given >= in->job->max_lines)
+			return 0;
 		if (in->reader == NULL && in->journal == NULL &&
 		    (r = open_next(in, &err)) <= 0) {
 			if (r < 0)
@@ -138,6 +141,9 @@ fill(void *ctx, void *data)
 			break;
 		close_current(in);
 	}
+	in->given += (int64_t)slot->batch.lines.n;
+	if (in->job->max_lines > 0 && in->given > in->job->max_lines)
+		slot->batch.lines.n -= (size_t)(in->given - in->job->max_lines);
 	slot->batch.source = str_of(in->path == NULL ? "journal" : in->path);
 	slot->reference_us = in->reference_us;
 	if (in->reader != NULL)

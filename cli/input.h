@@ -33,6 +33,7 @@ struct input_job {
 	struct str process; /* of lines without header */
 	size_t workers;     /* SIZE_MAX: as the machine has cores */
 	bool want_unparsed; /* call on_unparsed too */
+	int64_t max_lines;  /* stop after so many; 0: read to the end */
 
 	void *ctx;
 	void *(*batch_new)(void *ctx);

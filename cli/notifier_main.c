@@ -27,7 +27,8 @@
 enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_STORE = 4 };
 
 /* Where nothing is due: look again at latest after this long. */
-#define LONGEST_SLEEP_US (3600 * (int64_t)US_PER_S)
+/* A person may end a silence, which makes notices due at once. */
+#define LONGEST_SLEEP_US (30 * (int64_t)US_PER_S)
 #define AFTER_FAILURE_US (30 * (int64_t)US_PER_S)
 
 struct notify {

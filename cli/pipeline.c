@@ -1,10 +1,13 @@
 #include "cli/pipeline.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/keeper.h"
 #include "cli/kept.h"
+#include "cli/self.h"
 #include "core/clock.h"
 #include "parsers/parser.h"
 #include "parsers/pool.h"
@@ -15,10 +18,10 @@
 enum { MANY_LINES = 2048, PORTION_LINES = 512 };
 
 #define HOUR_US (3600 * (int64_t)US_PER_S)
-#define TELL_WITHIN_US (24 * HOUR_US) /* older troubles are shown, not told */
-#define ALIVE_US (7 * 24 * HOUR_US)
-/* A resolution waits a little: a relapse takes it back before anybody was told. */
-#define SETTLE_US (300 * (int64_t)US_PER_S)
+/* The log's clock, where time passes without lines, stays so far behind: a line on its way
+ * must not find that a quiet span has ended before it. */
+#define TRAIL_US (5 * (int64_t)US_PER_S)
+#define AHEAD_US (86400 * (int64_t)US_PER_S) /* no stamp is so far in the future */
 
 struct pipeline {
 	struct store *store;
@@ -36,41 +39,17 @@ struct pipeline {
 	int failed; /* of this batch, negative errno */
 	int64_t now_us;
 	int64_t last_batch_us; /* wall clock when lines came last */
+	int64_t log_us;        /* the log's clock then; INT64_MIN: it has shown none */
 	bool stale;            /* the engine knows what was rolled back */
+	struct self *self;
+	struct self_samples samples; /* of the batch */
+	int64_t judged_hour_us;      /* the log's hour when the ledger was looked at */
 };
 
-static int
-restore_incident(void *ctx, const struct incident *incident)
+static struct keeper
+keeper_of(struct pipeline *p, struct err *err)
 {
-	int r = engine_restore(ctx, incident);
-
-	return r == -ENOMEM ? r : 0; /* a rule that is gone: its incident stays as it is */
-}
-
-static int
-restore_slot(void *ctx, const struct context_slot *slot)
-{
-	engine_remember(ctx, slot);
-	return 0;
-}
-
-/* A new engine with all that the store knows. */
-static struct engine *
-load_engine(struct pipeline *p, const struct rulebook *book, struct err *err)
-{
-	struct engine *e = engine_new(book->alerts, book->catalogue);
-
-	if (e == NULL) {
-		(void)err_set(err, -ENOMEM, "out of memory");
-		return NULL;
-	}
-	if (store_each_incident(p->store, INCIDENTS_ALIVE, app_now_us() - ALIVE_US,
-		restore_incident, e, err) < 0 ||
-	    store_each_slot(p->store, restore_slot, e, err) < 0) {
-		engine_free(e);
-		return NULL;
-	}
-	return e;
+	return (struct keeper){ p->store, &p->totals, p->now_us, err, false };
 }
 
 static void
@@ -88,6 +67,7 @@ make_parsers(const struct rulebook *book, struct parser **parsers, size_t n,
 		parsers[i] = parser_new(book->parsers, book->catalogue, app_now_us());
 		if (parsers[i] == NULL)
 			return err_set(err, -ENOMEM, "out of memory");
+		matcher_set_max_hits(parser_matcher(parsers[i]), MATCH_MAX_HITS);
 	}
 	return 0;
 }
@@ -99,9 +79,12 @@ pipeline_set_rules(struct pipeline *p, const struct rulebook *book, struct err *
 	size_t workers = pool_default_workers();
 	size_t n = workers == 0 ? 1 : workers;
 	int r = make_parsers(book, parsers, n, err);
-	struct engine *engine = r < 0 ? NULL : load_engine(p, book, err);
+	p->now_us = app_now_us();
+	struct keeper keeper = keeper_of(p, err);
+	struct engine *engine = r < 0 ? NULL : keeper_load(&keeper, book);
 
-	if (engine == NULL) {
+	if (engine == NULL || (r = keeper_close_orphans(&keeper, book)) < 0) {
+		engine_free(engine);
 		free_parsers(parsers);
 		return r < 0 ? r : -EIO;
 	}
@@ -126,6 +109,10 @@ pipeline_open(const char *state, const struct rulebook *book, struct pipeline **
 	if (p == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	p->last_batch_us = app_now_us();
+	if ((p->self = self_new()) == NULL) {
+		free(p);
+		return err_set(err, -ENOMEM, "out of memory");
+	}
 	int r = store_open(state, STORE_WRITE, &p->store, err);
 
 	if (r == 0)
@@ -134,6 +121,7 @@ pipeline_open(const char *state, const struct rulebook *book, struct pipeline **
 		pipeline_close(p);
 		return r;
 	}
+	p->log_us = engine_now(p->engine);
 	*out = p;
 	return 0;
 }
@@ -146,6 +134,7 @@ pipeline_close(struct pipeline *p)
 	free_parsers(p->parsers);
 	engine_free(p->engine);
 	store_close(p->store);
+	self_free(p->self);
 	free(p);
 }
 
@@ -160,8 +149,9 @@ pipeline_next_due(const struct pipeline *p)
 {
 	int64_t due_us = engine_next_due(p->engine);
 
-	return due_us == INT64_MAX ? due_us
-				   : p->last_batch_us + (due_us - engine_now(p->engine));
+	if (due_us == INT64_MAX || p->log_us == INT64_MIN)
+		return INT64_MAX;
+	return p->last_batch_us + TRAIL_US + (due_us > p->log_us ? due_us - p->log_us : 0);
 }
 
 struct pipeline_totals
@@ -188,73 +178,15 @@ pipeline_cursor(struct pipeline *p, const char *source, struct err *err)
 	return cursor;
 }
 
-/* --- what the engine hands over --- */
-
-static int
-save(void *ctx, const struct incident *incident)
-{
-	struct pipeline *p = ctx;
-
-	return store_save_incident(p->store, incident, p->err);
-}
-
-static int
-remember(void *ctx, const struct context_slot *slot)
-{
-	struct pipeline *p = ctx;
-
-	return store_save_slot(p->store, slot, p->err);
-}
-
-static int
-forget(void *ctx, const struct incident *incident)
-{
-	struct pipeline *p = ctx;
-
-	return store_forget_incident(p->store, incident->id, p->err);
-}
-
-static int
-tell(void *ctx, const struct incident *incident, enum notice notice, int64_t at_us)
-{
-	struct pipeline *p = ctx;
-	AUTO(buf_done) struct buf id = { 0 };
-
-	if (notice == NOTICE_OPENED)
-		p->totals.incidents_opened++;
-	if (at_us < p->now_us - TELL_WITHIN_US)
-		return 0;
-	if (notice == NOTICE_OPENED) {
-		/* A relapse before the resolution was told: nobody needs to hear of either. */
-		int r =
-		    store_outbox_withdraw(p->store, incident->id, NOTICE_RESOLVED, p->err);
-
-		if (r != 0)
-			return r < 0 ? r : 0;
-	}
-	buf_addf(&id, "%.*s.%s.%llx", STR_ARG(incident->id), notice_name(notice),
-	    (unsigned long long)at_us);
-	struct outbox_row row = {
-		.id = buf_str(&id),
-		.incident = incident->id,
-		.notice = notice,
-		.created_us = p->now_us,
-		.due_us = p->now_us + (notice == NOTICE_RESOLVED ? SETTLE_US : 0),
-	};
-
-	p->totals.notices++;
-	return store_outbox_add(p->store, &row, p->err);
-}
+/* --- a batch --- */
 
 static int
 flush_engine(struct pipeline *p)
 {
-	const struct engine_sink sink = { save, forget, tell, NULL, remember, p };
+	struct keeper keeper = keeper_of(p, p->err);
 
-	return engine_flush(p->engine, &sink);
+	return keeper_flush(&keeper, p->engine);
 }
-
-/* --- a batch --- */
 
 static int
 flush_ledger(struct pipeline *p)
@@ -262,8 +194,12 @@ flush_ledger(struct pipeline *p)
 	struct ledger_counts counts = p->counts;
 
 	p->counts = (struct ledger_counts){ 0 };
-	if (counts.lines == 0)
+	/* An event whose line began a new hour stands alone: its line is counted already. */
+	if (counts.lines == 0 && counts.events == 0)
 		return 0;
+	if (p->hour_us == 0) /* a batch without an event: it is of now */
+		p->hour_us =
+		    engine_now(p->engine) != INT64_MIN ? engine_now(p->engine) : p->now_us;
 	return store_add_ledger(p->store, p->source, p->hour_us, &counts, p->err);
 }
 
@@ -275,7 +211,7 @@ take_event(struct pipeline *p, struct event *ev, struct str line)
 
 	if (p->failed < 0)
 		return;
-	if (hour_us != p->hour_us && p->counts.lines > 0)
+	if (p->hour_us != 0 && hour_us != p->hour_us)
 		p->failed = flush_ledger(p);
 	p->hour_us = hour_us;
 	p->counts.events++;
@@ -286,12 +222,15 @@ take_event(struct pipeline *p, struct event *ev, struct str line)
 }
 
 static void
-count_result(struct ledger_counts *counts, enum parse_result result)
+count_result(struct ledger_counts *counts, struct self_samples *samples,
+    const struct line *line, enum parse_result result)
 {
-	if (result == PARSE_UNPARSED || result == PARSE_GAVE_UP)
+	if (result == PARSE_UNPARSED || result == PARSE_GAVE_UP) {
 		counts->unparsed++;
-	else if (result != PARSE_EVENT)
+		self_add_sample(samples, line);
+	} else if (result != PARSE_EVENT) {
 		counts->ignored++;
+	}
 }
 
 static void
@@ -319,7 +258,7 @@ take_few(struct pipeline *p, const struct line *lines, size_t n)
 	for (size_t i = 0; i < n && p->failed == 0; i++) {
 		p->line = &lines[i];
 		count_line(&p->counts, p->line);
-		count_result(&p->counts,
+		count_result(&p->counts, &p->samples, p->line,
 		    parser_line(p->parsers[0], p->line, p->source, on_event, p));
 	}
 	return p->failed;
@@ -339,6 +278,7 @@ struct portion {
 	size_t n;
 	struct kept_list *kept;
 	struct ledger_counts counts;
+	struct self_samples samples;
 	const struct line *line;
 };
 
@@ -396,13 +336,15 @@ portion_work(void *ctx, size_t worker, void *slot)
 	struct parser *parser = many->p->parsers[worker];
 
 	portion->counts = (struct ledger_counts){ 0 };
+	portion->samples.n = 0;
 	kept_clear(portion->kept);
 	parser_set_reference(parser, many->p->now_us);
 	for (size_t i = 0; i < portion->n; i++) {
 		portion->line = &portion->lines[i];
 		count_line(&portion->counts, portion->line);
-		count_result(&portion->counts, parser_line(parser, portion->line,
-						   many->p->source, keep_event, portion));
+		count_result(&portion->counts, &portion->samples, portion->line,
+		    parser_line(parser, portion->line, many->p->source, keep_event,
+			portion));
 	}
 }
 
@@ -420,6 +362,7 @@ portion_take(void *ctx, void *slot)
 	p->counts.ignored += portion->counts.ignored;
 	p->counts.unparsed += portion->counts.unparsed;
 	p->counts.truncated += portion->counts.truncated;
+	self_add_samples(&p->samples, &portion->samples);
 	for (size_t i = 0; i < portion->kept->n && p->failed == 0; i++)
 		take_event(p, &portion->kept->items[i].ev, portion->kept->items[i].line);
 	return p->failed;
@@ -449,7 +392,8 @@ take_lines(struct pipeline *p, const struct line *lines, size_t n)
 static int
 renew_engine(struct pipeline *p, struct err *err)
 {
-	struct engine *fresh = load_engine(p, &p->book, err);
+	struct keeper keeper = keeper_of(p, err);
+	struct engine *fresh = keeper_load(&keeper, &p->book);
 
 	if (fresh == NULL)
 		return -EIO;
@@ -466,6 +410,7 @@ undo(struct pipeline *p, int r)
 
 	store_rollback(p->store);
 	p->counts = (struct ledger_counts){ 0 };
+	p->judged_hour_us = 0;
 	p->stale = true;
 	(void)renew_engine(p, &second); /* else before the next batch */
 	return r;
@@ -477,10 +422,89 @@ begin(struct pipeline *p, const char *source, struct err *err)
 	p->err = err;
 	p->failed = 0;
 	p->source = str_of(source);
+	p->samples.n = 0;
+	p->hour_us = 0;
 	p->now_us = app_now_us();
 	if (p->stale && renew_engine(p, err) < 0)
 		return -EIO;
+	engine_set_horizon(p->engine, p->now_us + AHEAD_US);
 	return store_begin(p->store, err);
+}
+
+/* --- what there is to say about ourselves --- */
+
+void
+pipeline_note(struct pipeline *p, const char *limit_name, const char *fmt, ...)
+{
+	char text[SELF_TEXT_BYTES + 1];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	self_note(p->self, limit_name, "%s", text);
+}
+
+/* What one worker found out holds for all, or lines would be understood by chance. */
+static void
+parser_rule_off(void *ctx, struct str rule)
+{
+	struct pipeline *p = ctx;
+
+	for (size_t i = 0; i < p->nparsers; i++)
+		matcher_switch_off(parser_matcher(p->parsers[i]), rule);
+	self_note(p->self, SELF_RULE_OFF, "parser rule %.*s", STR_ARG(rule));
+}
+
+static void
+alert_rule_off(void *ctx, struct str rule)
+{
+	struct pipeline *p = ctx;
+
+	self_note(p->self, SELF_RULE_OFF, "alert rule %.*s", STR_ARG(rule));
+}
+
+/* What a batch brought to light; the ledger is looked at as the log's clock comes to another
+ * hour. */
+static int
+look_at_batch(struct pipeline *p)
+{
+	int64_t now_us = engine_now(p->engine);
+
+	for (size_t i = 0; i < p->nparsers; i++)
+		matcher_take_off(parser_matcher(p->parsers[i]), parser_rule_off, p);
+	engine_take_off(p->engine, alert_rule_off, p);
+	if (now_us == INT64_MIN || now_us - now_us % HOUR_US == p->judged_hour_us)
+		return 0;
+	p->judged_hour_us = now_us - now_us % HOUR_US;
+	return self_look_at_ledger(p->self, p->store, now_us, p->err);
+}
+
+/* INT64_MIN: the log has shown no clock yet, it waits. */
+static int
+tell_self(struct pipeline *p, int64_t at_us)
+{
+	struct keeper keeper = keeper_of(p, p->err);
+
+	if (at_us == INT64_MIN || !self_has_news(p->self))
+		return 0;
+	if (self_feed(p->self, p->engine, at_us) < 0)
+		return err_set(p->err, -ENOMEM, "out of memory");
+	keeper.of_now = true;
+	return keeper_flush(&keeper, p->engine);
+}
+
+static int
+commit(struct pipeline *p, int r, const struct pipeline_totals *before)
+{
+	if (r == 0)
+		r = store_commit(p->store, p->err);
+	if (r < 0) {
+		p->totals = *before;
+		return undo(p, r);
+	}
+	self_told(p->self);
+	return 0;
 }
 
 int
@@ -492,23 +516,24 @@ pipeline_lines(struct pipeline *p, const char *source, const struct line *lines,
 
 	if (r < 0)
 		return r;
-	if (p->hour_us == 0)
-		p->hour_us = p->now_us - p->now_us % HOUR_US;
 	r = take_lines(p, lines, n);
 	if (r == 0)
 		r = flush_ledger(p);
 	if (r == 0)
+		r = self_save_samples(&p->samples, p->store, p->source, err);
+	if (r == 0)
 		r = flush_engine(p);
 	if (r == 0)
-		r = store_cursor_set(p->store, p->source, str_of(cursor), p->now_us, err);
+		r = look_at_batch(p);
 	if (r == 0)
-		r = store_commit(p->store, err);
-	if (r < 0) {
-		p->totals = before;
-		return undo(p, r);
-	}
+		r = tell_self(p, engine_now(p->engine));
+	if (r == 0)
+		r = store_cursor_set(p->store, p->source, str_of(cursor), p->now_us, err);
+	if ((r = commit(p, r, &before)) < 0)
+		return r;
 	p->totals.lines += (int64_t)n;
 	p->last_batch_us = p->now_us;
+	p->log_us = engine_now(p->engine);
 	return 0;
 }
 
@@ -516,36 +541,57 @@ int
 pipeline_gap(struct pipeline *p, const char *source, const char *what, const char *detail,
     struct err *err)
 {
+	struct pipeline_totals before = p->totals;
 	int r = begin(p, source, err);
 
 	if (r < 0)
 		return r;
+	self_note(p->self, SELF_GAP, "%s: %s%s%s", source, what,
+	    detail[0] != '\0' ? ": " : "", detail);
 	r = store_add_gap(p->store, str_of(source), p->now_us, str_of(what), str_of(detail),
 	    err);
 	if (r == 0)
-		r = store_commit(p->store, err);
-	if (r < 0)
-		store_rollback(p->store);
-	return r;
+		r = tell_self(p, engine_now(p->engine));
+	return commit(p, r, &before);
+}
+
+/* The log's clock goes on as the wall's did since the last line. */
+static int
+move_on(struct pipeline *p, int64_t now_us)
+{
+	if (p->log_us != INT64_MIN)
+		engine_tick(p->engine, p->log_us + (now_us - p->last_batch_us) - TRAIL_US);
+	return flush_engine(p);
 }
 
 int
 pipeline_tick(struct pipeline *p, int64_t now_us, struct err *err)
 {
+	struct pipeline_totals before = p->totals;
+	int r = begin(p, "", err);
+
+	return r < 0 ? r : commit(p, move_on(p, now_us), &before);
+}
+
+int
+pipeline_look(struct pipeline *p, int64_t now_us, struct err *err)
+{
+	struct pipeline_totals before = p->totals;
 	int r = begin(p, "", err);
 
 	if (r < 0)
 		return r;
-	struct pipeline_totals before = p->totals;
-
-	engine_tick(p->engine, engine_now(p->engine) + (now_us - p->last_batch_us));
-	r = flush_engine(p);
+	if ((r = move_on(p, now_us)) == 0)
+		r = look_at_batch(p);
 	if (r == 0)
-		r = store_commit(p->store, err);
-	if (r < 0) {
-		p->totals = before;
-		return undo(p, r);
+		r = self_look_at_outbox(p->self, p->store, err);
+	/* Where no line was ever read, the wall's clock is all there is. */
+	if (r == 0)
+		r = tell_self(p,
+		    engine_now(p->engine) == INT64_MIN ? now_us : engine_now(p->engine));
+	if ((r = commit(p, r, &before)) == 0 && p->log_us == INT64_MIN) {
+		p->last_batch_us = now_us;
+		p->log_us = engine_now(p->engine);
 	}
-	p->last_batch_us = now_us;
-	return 0;
+	return r;
 }

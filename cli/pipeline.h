@@ -21,6 +21,7 @@ struct pipeline;
 
 struct pipeline_totals {
 	int64_t lines, incidents_opened, notices;
+	int64_t orphans; /* incidents that were resolved since their rule is gone */
 };
 
 int pipeline_open(const char *state, const struct rulebook *book, struct pipeline **out,
@@ -39,6 +40,15 @@ int pipeline_gap(struct pipeline *p, const char *source, const char *what,
  */
 int pipeline_tick(struct pipeline *p, int64_t now_us, struct err *err);
 int64_t pipeline_next_due(const struct pipeline *p);
+
+/*
+ * What mailwarden sees of itself (cli/self.h): pipeline_note() keeps what is to be told until
+ * the next batch; pipeline_look() looks at outbox and ledger and tells, also where no line
+ * comes. Once in some minutes.
+ */
+__attribute__((format(printf, 3, 4))) void pipeline_note(struct pipeline *p,
+    const char *limit_name, const char *fmt, ...);
+int pipeline_look(struct pipeline *p, int64_t now_us, struct err *err);
 
 /* Other rules from now on; on failure the old ones stay. */
 int pipeline_set_rules(struct pipeline *p, const struct rulebook *book, struct err *err);

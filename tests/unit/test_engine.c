@@ -19,12 +19,13 @@
 #include "parsers/parser.h"
 #include "rules/context.h"
 #include "rules/engine.h"
+#include "rules/series.h"
 
-enum { HISTORY = 3000, MAX_STORED = 2000, MAX_SLOTS = 4000, ROUNDS = 20 };
+enum { HISTORY = 3000, MAX_STORED = 2000, MAX_SLOTS = 4000, MAX_SERIES = 200, ROUNDS = 20 };
 
 #define START_US INT64_C(1795262400000000)
 
-/* What a store would keep: incidents by id, texts copied. */
+/* What a store would keep: incidents by id, slots, series by number; texts copied. */
 struct memory {
 	struct stored {
 		struct incident in;
@@ -35,7 +36,55 @@ struct memory {
 	struct context_slot slots[MAX_SLOTS];
 	char providers[MAX_SLOTS][40];
 	size_t nslots;
+	struct counted {
+		struct series_row row; /* number 0: forgotten */
+		struct buf text;       /* owned */
+		struct series_record past[HISTORY_DAYS * 24];
+		size_t npast;
+	} series[MAX_SERIES];
+	size_t nseries;
 };
+
+/* The texts of an incident that are kept. */
+static const size_t incident_texts[] = {
+	offsetof(struct incident, id),
+	offsetof(struct incident, rule),
+	offsetof(struct incident, trouble),
+	offsetof(struct incident, group),
+	offsetof(struct incident, host),
+	offsetof(struct incident, provider),
+	offsetof(struct incident, code_id),
+	offsetof(struct incident, category),
+	offsetof(struct incident, summary),
+	offsetof(struct incident, advice),
+	offsetof(struct incident, url),
+	offsetof(struct incident, seen),
+	offsetof(struct incident, affected),
+	offsetof(struct incident, samples),
+	offsetof(struct incident, senders_seen),
+	offsetof(struct incident, recipients_seen),
+};
+static const size_t row_texts[] = {
+	offsetof(struct series_row, rule),
+	offsetof(struct series_row, group),
+	offsetof(struct series_row, body),
+};
+
+/* Lets the texts of a struct, at these offsets, be copies in *text. */
+static void
+copy_texts(void *from, const size_t *offsets, size_t n, struct buf *text)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		buf_add(text, *(struct str *)((char *)from + offsets[i]));
+	for (size_t i = 0; i < n; i++) {
+		struct str *s = (struct str *)((char *)from + offsets[i]);
+
+		s->p = text->p + at;
+		at += s->n;
+	}
+}
 
 struct fixture {
 	struct ruleset *parsers;
@@ -75,22 +124,10 @@ save(void *ctx, const struct incident *in)
 {
 	struct memory *m = ctx;
 	struct stored *s = find_stored(m, in->id);
-	struct str incident_texts[] = { in->id, in->rule, in->group, in->host, in->provider,
-		in->code_id, in->category, in->summary, in->advice, in->url, in->seen,
-		in->affected, in->samples };
 	struct stored fresh = { .in = *in };
-	struct str *to[] = { &fresh.in.id, &fresh.in.rule, &fresh.in.group, &fresh.in.host,
-		&fresh.in.provider, &fresh.in.code_id, &fresh.in.category,
-		&fresh.in.summary, &fresh.in.advice, &fresh.in.url, &fresh.in.seen,
-		&fresh.in.affected, &fresh.in.samples };
-	size_t at = 0;
 
-	for (size_t i = 0; i < sizeof to / sizeof *to; i++)
-		buf_add(&fresh.text, incident_texts[i]);
-	for (size_t i = 0; i < sizeof to / sizeof *to; i++) {
-		*to[i] = (struct str){ fresh.text.p + at, incident_texts[i].n };
-		at += incident_texts[i].n;
-	}
+	copy_texts(&fresh.in, incident_texts,
+	    sizeof incident_texts / sizeof *incident_texts, &fresh.text);
 	if (s == NULL) {
 		assert_true(m->n < MAX_STORED);
 		s = &m->items[m->n++];
@@ -131,6 +168,51 @@ remember(void *ctx, const struct context_slot *slot)
 }
 
 static int
+save_series(void *ctx, const struct series_row *row, int64_t *number_out)
+{
+	struct memory *m = ctx;
+	struct counted fresh = { .row = *row };
+
+	if (row->number == 0)
+		fresh.row.number = (int64_t)++m->nseries;
+	assert_in_range(fresh.row.number, 1, MAX_SERIES);
+	struct counted *c = &m->series[fresh.row.number - 1];
+
+	copy_texts(&fresh.row, row_texts, sizeof row_texts / sizeof *row_texts,
+	    &fresh.text);
+	buf_done(&c->text);
+	c->row = fresh.row;
+	c->text = fresh.text;
+	*number_out = c->row.number;
+	return 0;
+}
+
+static int
+save_record(void *ctx, int64_t number, const struct series_record *record)
+{
+	struct counted *c = &((struct memory *)ctx)->series[number - 1];
+	size_t i = c->npast;
+
+	while (i > 0 && c->past[i - 1].at >= record->at)
+		i--;
+	assert_true(i < sizeof c->past / sizeof *c->past);
+	assert_true(i + 1 >= c->npast);
+	c->past[i] = *record;
+	c->npast = i + 1;
+	return 0;
+}
+
+static int
+forget_series(void *ctx, int64_t number)
+{
+	struct counted *c = &((struct memory *)ctx)->series[number - 1];
+
+	buf_done(&c->text);
+	*c = (struct counted){ 0 };
+	return 0;
+}
+
+static int
 tell(void *ctx, const struct incident *in, enum notice notice, int64_t at_us)
 {
 	struct memory *m = ctx;
@@ -149,6 +231,8 @@ done_memory(struct memory *m)
 		forget_stored(m, m->n - 1);
 	m->nslots = 0;
 	m->notices = 0;
+	while (m->nseries > 0)
+		(void)forget_series(m, (int64_t)m->nseries--);
 }
 
 /* One random line: a provider delivers, refuses by a code, throttles, or times out. */
@@ -231,6 +315,34 @@ on_event(void *ctx, struct event *ev)
 	assert_true(engine_feed(f->engine, ev, f->line));
 }
 
+static int
+by_touched(const void *a, const void *b)
+{
+	int64_t x = (*(struct counted *const *)a)->row.touched;
+	int64_t y = (*(struct counted *const *)b)->row.touched;
+
+	return (x > y) - (x < y);
+}
+
+static void
+restore_series(struct memory *m, struct engine *e)
+{
+	struct counted *order[MAX_SERIES];
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->nseries; i++)
+		if (m->series[i].row.number != 0)
+			order[n++] = &m->series[i];
+	qsort(order, n, sizeof *order, by_touched);
+	for (size_t i = 0; i < n; i++) {
+		struct series *s;
+
+		assert_int_equal(engine_restore_series(e, &order[i]->row, &s), 0);
+		for (size_t k = 0; k < order[i]->npast; k++)
+			assert_int_equal(series_restore_record(s, &order[i]->past[k]), 0);
+	}
+}
+
 /* As the store gives them back after a restart. */
 static struct engine *
 restart(const struct fixture *fx, struct memory *m)
@@ -244,6 +356,8 @@ restart(const struct fixture *fx, struct memory *m)
 			assert_int_equal(engine_restore(e, &m->items[i].in), 0);
 	for (size_t i = 0; i < m->nslots; i++)
 		engine_remember(e, &m->slots[i]);
+	restore_series(m, e);
+	engine_restored(e);
 	return e;
 }
 
@@ -252,7 +366,8 @@ static size_t
 run_history(const struct fixture *fx, const struct history *h, struct memory *m,
     uint32_t restart_one_in)
 {
-	const struct engine_sink sink = { save, forget, tell, NULL, remember, m };
+	const struct series_sink series = { save_series, save_record, forget_series, m };
+	const struct engine_sink sink = { save, forget, tell, NULL, remember, &series, m };
 	struct parser *parser = parser_new(fx->parsers, fx->catalogue, START_US);
 	struct feeding f = { .engine = engine_new(fx->alerts, fx->catalogue) };
 

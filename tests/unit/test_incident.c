@@ -57,13 +57,14 @@ test_json(void **state)
 			},
 			.want = "{\"type\":\"incident\",\"id\":\"0123456789ab\","
 				"\"rule\":\"ip-blocklisted\",\"severity\":\"critical\","
+				"\"state\":\"resolved\","
 				"\"group\":{\"provider\":\"microsoft\"},"
 				"\"provider\":\"microsoft\",\"code_id\":\"microsoft-s3140\","
 				"\"category\":\"ip-blocklisted\","
 				"\"opened\":\"2026-11-21T02:41:17.482913+00:00\","
 				"\"last_seen\":\"2026-11-21T02:41:17.482914+00:00\","
 				"\"resolved\":\"2026-11-21T02:41:17.482915+00:00\","
-				"\"count\":7,\"summary\":\"Microsoft \\\"blocks\\\" us\","
+				"\"count\":7,\"relapses\":0,\"summary\":\"Microsoft \\\"blocks\\\" us\","
 				"\"advice\":\"Ask\\nthem\","
 				"\"url\":\"https://example.org/s3140\","
 				"\"samples\":[\"one\",\"two\\u0001\"]}",
@@ -79,10 +80,37 @@ test_json(void **state)
 				.count = 1,
 			},
 			.want = "{\"type\":\"incident\",\"id\":\"0\",\"rule\":\"silence\","
-				"\"severity\":\"warning\",\"group\":{},"
+				"\"severity\":\"warning\",\"state\":\"pending\",\"group\":{},"
 				"\"opened\":\"2026-11-21T02:41:17.482913+00:00\","
 				"\"last_seen\":\"2026-11-21T02:41:17.482913+00:00\","
-				"\"count\":1}",
+				"\"count\":1,\"relapses\":0}",
+		},
+		{
+			.name = "what people said about it",
+			.incident = {
+				.id = STR_INIT("0"),
+				.rule = STR_INIT("r"),
+				.severity = SEVERITY_INFO,
+				.state = INCIDENT_OPEN,
+				.opened_us = OPENED,
+				.last_seen_us = OPENED,
+				.count = 2,
+				.relapses = 3,
+				.senders = 4,
+				.recipients = 5,
+				.ack_at_us = OPENED,
+				.ack_who = STR_INIT("ann"),
+				.ack_note = STR_INIT("\"on it\""),
+				.silenced_us = OPENED,
+			},
+			.want = "{\"type\":\"incident\",\"id\":\"0\",\"rule\":\"r\","
+				"\"severity\":\"info\",\"state\":\"open\",\"group\":{},"
+				"\"opened\":\"2026-11-21T02:41:17.482913+00:00\","
+				"\"last_seen\":\"2026-11-21T02:41:17.482913+00:00\","
+				"\"count\":2,\"relapses\":3,\"senders\":4,\"recipients\":5,"
+				"\"acknowledged\":{\"at\":\"2026-11-21T02:41:17.482913+00:00\","
+				"\"who\":\"ann\",\"note\":\"\\\"on it\\\"\"},"
+				"\"silenced_until\":\"2026-11-21T02:41:17.482913+00:00\"}",
 		},
 	};
 

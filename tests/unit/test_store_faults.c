@@ -341,14 +341,15 @@ test_creation_fails(void **state)
 static void
 test_versions(void **state)
 {
+	enum { V = STORE_SCHEMA_VERSION };
 	static const struct migration steps[] = {
-		{ 1, "CREATE TABLE never (a)" },
-		{ 2, "CREATE TABLE two (a)" },
-		{ 3, "INSERT INTO two VALUES (3)" },
+		{ V, "CREATE TABLE never (a)" },
+		{ V + 1, "CREATE TABLE two (a)" },
+		{ V + 2, "INSERT INTO two VALUES (3)" },
 	};
 	static const struct migration broken[] = {
-		{ 4, "CREATE TABLE four (a)" },
-		{ 5, "CREATE TABLE meta (a)" },
+		{ V + 3, "CREATE TABLE four (a)" },
+		{ V + 4, "CREATE TABLE meta (a)" },
 	};
 	struct box *b = *state;
 	struct db db;
@@ -364,12 +365,11 @@ test_versions(void **state)
 	assert_true(db_exec(&db, "SELECT a FROM four", "test", &b->err) < 0);
 	db_close(&db);
 
-	for (int mode = STORE_READ; mode <= STORE_WRITE; mode++) {
+	for (int mode = STORE_READ; mode <= STORE_JOIN; mode++) {
 		assert_int_equal(store_open(b->path, (enum store_mode)mode, &b->store,
 				     &b->err),
 		    -EPROTO);
 		assert_non_null(strstr(b->err.text, "newer"));
-		assert_non_null(strstr(b->err.text, "3"));
 	}
 	(void)ask(b, "PRAGMA user_version = 0");
 	assert_int_equal(store_open(b->path, STORE_READ, &b->store, &b->err), -EPROTO);

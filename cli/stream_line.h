@@ -1,0 +1,24 @@
+/*
+ * stream_line - one record of the stream as a line for people or programs
+ *
+ * Purpose    What `events` prints.
+ * Limits     The line for people is cut to a width, with "..." at its end; strangers' text
+ *            in it is safe to look at (core/plain.h).
+ */
+#ifndef CLI_STREAM_LINE_H
+#define CLI_STREAM_LINE_H
+
+#include "store/stream.h"
+
+struct stream_look {
+	size_t width; /* columns */
+	bool colour;
+};
+
+/* With the newline. The record needs its fields (stream_filter.with_fields). */
+void stream_line_text(const struct stream_record *record, const struct stream_look *look,
+    struct buf *out);
+/* One JSON object and the newline. */
+void stream_line_json(const struct stream_record *record, struct buf *out);
+
+#endif
