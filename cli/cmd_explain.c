@@ -129,6 +129,8 @@ run(int argc, char **argv)
 	    options.batch  ? EXPLAIN_BATCH
 	    : options.json ? EXPLAIN_JSON
 			   : EXPLAIN_TEXT);
+	if (argc - optind == 1 && str_eq(str_of(argv[optind]), STR("-")))
+		optind++; /* standard input, as without arguments */
 	r = options.batch ? batch(ex, argv + optind, argc - optind)
 			  : explain_words(ex, argv + optind, argc - optind);
 	if (r == EXIT_FINE && explain_found(ex) == 0)

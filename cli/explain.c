@@ -79,6 +79,23 @@ ask(const struct explain *ex, const struct catalogue_question *q, struct explain
 	a->words = status_words(a->status);
 }
 
+/* The host that a reply names about itself is some machine of the provider's, which several
+ * of its services may share: the provider's own code knows better which it is. */
+static void
+ask_with_host(const struct explain *ex, struct catalogue_question *q,
+    struct explain_answer *a)
+{
+	q->relay_name = a->relay_name;
+	if (a->relay_name.n == 0) {
+		a->relay_name = reply_host(q->reply);
+		ask(ex, q, a);
+		if (a->a.confidence == CONFIDENCE_HIGH && a->a.provider.n > 0)
+			return;
+		q->relay_name = a->relay_name;
+	}
+	ask(ex, q, a);
+}
+
 static bool
 is_number(struct str s, size_t digits)
 {
@@ -141,10 +158,9 @@ explain_reply(const struct explain *ex, struct str text, struct explain_answer *
 
 	a->reply = text;
 	reply_codes(text, &a->smtp_code, &a->status);
-	a->relay_name = ex->relay.n > 0 ? ex->relay : reply_host(text);
-	q.relay_name = a->relay_name;
+	a->relay_name = ex->relay;
 	a->ip = reply_ip(text, (struct str){ NULL, 0 });
-	ask(ex, &q, a);
+	ask_with_host(ex, &q, a);
 	q.reply = from_code(text);
 	if (a->a.category.n == 0 && q.reply.n < text.n) {
 		reply_codes(q.reply, &a->smtp_code, &a->status);
@@ -308,14 +324,10 @@ take_recipient(void *ctx, const struct bounce_recipient *r)
 	if (a.status.n == 0)
 		a.status = r->status;
 	a.relay_name = w->ex->relay.n > 0 ? w->ex->relay : r->relay_name;
-	if (a.relay_name.n == 0)
-		a.relay_name = reply_host(r->reply);
 	a.ip = reply_ip(r->reply, (struct str){ NULL, 0 });
-	struct catalogue_question q = {
-		.reply = r->reply, .status = a.status, .relay_name = a.relay_name
-	};
+	struct catalogue_question q = { .reply = r->reply, .status = a.status };
 
-	ask(w->ex, &q, &a);
+	ask_with_host(w->ex, &q, &a);
 	w->answers++;
 	print(w->ex, &a);
 }

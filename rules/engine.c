@@ -304,13 +304,14 @@ feed_hits(struct engine *e, const struct event *ev, struct str line,
 /* Events that match no rule of a trouble may still end it, or break a row, or be what a
  * share is made of. */
 static void
-feed_sign(struct engine *e, const struct alert_rule *rule, const struct event *ev, bool hit)
+feed_sign(struct engine *e, const struct alert_rule *rule, const struct event *ev,
+    struct str line, bool hit)
 {
 	uint8_t *touched = &e->touched[rule->trouble_index];
 	bool counts = detector_counts(rule->detector);
 
 	if (counts && rule->has_among && !hit && conditions_hold(&rule->among, ev))
-		engine_count(e, rule, ev, STR(""), false);
+		engine_count(e, rule, ev, line, false);
 	if (*touched || e->alive == 0)
 		return;
 	if (rule->has_healthy && !hit && conditions_hold(&rule->healthy, ev))
@@ -323,13 +324,14 @@ feed_sign(struct engine *e, const struct alert_rule *rule, const struct event *e
 }
 
 static void
-feed_signs(struct engine *e, const struct event *ev, const struct picked *picked)
+feed_signs(struct engine *e, const struct event *ev, struct str line,
+    const struct picked *picked)
 {
 	for (size_t w = 0; w < picked->words; w++) {
 		for (uint64_t bits = picked->signs[w]; bits != 0; bits &= bits - 1) {
 			size_t i = w * 64 + (size_t)__builtin_ctzll(bits);
 
-			feed_sign(e, &e->rules->rules[i], ev, e->hit[i] != 0);
+			feed_sign(e, &e->rules->rules[i], ev, line, e->hit[i] != 0);
 		}
 		for (uint64_t bits = picked->when[w]; bits != 0; bits &= bits - 1)
 			e->hit[w * 64 + (size_t)__builtin_ctzll(bits)] = 0;
@@ -393,7 +395,7 @@ engine_feed(struct engine *e, struct event *ev, struct str line)
 	const struct picked picked = dispatch_pick(e->dispatch, ev);
 
 	feed_hits(e, ev, line, &picked);
-	feed_signs(e, ev, &picked);
+	feed_signs(e, ev, line, &picked);
 	return !e->out_of_memory;
 }
 

@@ -25,6 +25,13 @@ open_counted(struct engine *e, struct live *l, const struct alert_rule *rule,
 	live_add_notice(l, NOTICE_OPENED, ev->time_us);
 }
 
+/* Where a share falls, the events that do not match are the trouble. */
+static bool
+falls(const struct alert_rule *rule)
+{
+	return rule->detector == DETECT_TREND && rule->counting.change == CHANGE_DOWN;
+}
+
 /* The detector finds what it looks for. */
 static void
 on_found(struct engine *e, const struct alert_rule *rule, struct series *s,
@@ -42,7 +49,7 @@ on_found(struct engine *e, const struct alert_rule *rule, struct series *s,
 	if (l == NULL && (l = engine_create(e, rule, buf_str(&s->group), ev)) == NULL)
 		return;
 	if (fresh)
-		l->count = f->hits;
+		l->count = falls(rule) ? f->total - f->hits : f->hits;
 	else if (!*fed)
 		l->count += event_weight(ev);
 	if (fresh && rule->detector == DETECT_COUNT)
@@ -189,7 +196,7 @@ engine_count(struct engine *e, const struct alert_rule *rule, const struct event
 		on_sound(e, s, ev);
 	else if (found)
 		on_found(e, rule, s, ev, line, &f);
-	else if (hit)
+	else if (hit != falls(rule))
 		on_more(e, rule, buf_str(&s->group), ev, line);
 }
 

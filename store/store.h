@@ -254,7 +254,8 @@ int store_add_change(struct store *store, const struct incident *incident,
 struct change_row {
 	int64_t id, at_us;
 	enum notice notice;
-	struct str body; /* incident_json() of then; empty once it is older than events are */
+	struct str
+	    body; /* incident_json() of then; empty once it is older than events are */
 };
 typedef int store_change_fn(void *ctx, const struct change_row *row);
 int store_each_change(struct store *store, struct str incident, store_change_fn *fn,
