@@ -30,45 +30,50 @@ ynode_is(const struct ynode *node, enum ynode_type type, const char *expected,
 
 enum { MAX_WORD = 40 };
 
-/* Levenshtein distance, words up to MAX_WORD bytes. */
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Edits that make b of a, two letters in the wrong order being one (Damerau 1964); words up
+ * to MAX_WORD bytes. */
 static size_t
 distance(struct str a, struct str b)
 {
-	size_t row[MAX_WORD + 1];
+	size_t rows[3][MAX_WORD + 1]; /* this one, the last, the one before */
 
 	if (a.n > MAX_WORD || b.n > MAX_WORD)
 		return MAX_WORD;
 	for (size_t j = 0; j <= b.n; j++)
-		row[j] = j;
+		rows[0][j] = j;
 	for (size_t i = 1; i <= a.n; i++) {
-		size_t diagonal = row[0];
+		size_t *row = rows[i % 3], *last = rows[(i + 2) % 3];
+		const size_t *before = rows[(i + 1) % 3];
 
 		row[0] = i;
 		for (size_t j = 1; j <= b.n; j++) {
-			size_t best = diagonal + (a.p[i - 1] != b.p[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
+			row[j] = least(last[j] + 1, row[j - 1] + 1);
+			row[j] = least(row[j], last[j - 1] + (a.p[i - 1] != b.p[j - 1]));
+			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] &&
+			    a.p[i - 2] == b.p[j - 1])
+				row[j] = least(row[j], before[j - 2] + 1);
 		}
 	}
-	return row[b.n];
+	return rows[a.n % 3][b.n];
 }
 
 const char *
 nearest_word(struct str word, const char *const *allowed)
 {
 	const char *best = NULL;
-	size_t least = word.n <= 4 ? 2 : 3; /* farther is no misspelling */
+	size_t nearest = word.n <= 4 ? 2 : 3; /* farther is no misspelling */
 
 	for (; *allowed != NULL; allowed++) {
 		size_t d = distance(word, str_of(*allowed));
 
-		if (d < least) {
-			least = d;
+		if (d < nearest) {
+			nearest = d;
 			best = *allowed;
 		}
 	}

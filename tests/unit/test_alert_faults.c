@@ -124,9 +124,8 @@ faults_of(const char *text, size_t *n)
 	FILE *out = open_memstream(&said, &bytes);
 
 	assert_non_null(out);
-	int r = rules_of_text(text, &rules, &diags);
+	int r = rules_of_text(text, &rules, &diags, out);
 
-	diags_print(&diags, out);
 	assert_int_equal(fclose(out), 0);
 	*n = diags.errors;
 	if (r == 0 || rules != NULL || diags.errors == 0) {

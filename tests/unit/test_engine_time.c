@@ -75,7 +75,7 @@ static int
 load(const char *text, struct alert_rules **out, size_t *faults_out)
 {
 	struct diags diags = { 0 };
-	int r = rules_of_text(text, out, &diags);
+	int r = rules_of_text(text, out, &diags, NULL);
 
 	*faults_out = diags.errors;
 	diags_done(&diags);
