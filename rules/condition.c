@@ -6,9 +6,29 @@
 #include "parsers/field.h"
 #include "rules/alert_rule.h"
 
-enum { CONDITION_MATCH_LIMIT = 100000 };
+enum { CONDITION_MATCH_LIMIT = 100000, MAX_ENUM = 32 };
 
 static const char *const test_keys[] = { "match", "not", "at_least", "known", NULL };
+
+static void
+no_value(enum event_field field, const struct ynode *value, struct diags *diags)
+{
+	const char *names[MAX_ENUM + 1] = { NULL };
+	const char *near = NULL;
+	enum event_type type = event_field_type(field);
+	bool named = type != EVT_TEXT && type != EVT_INT && type != EVT_SECONDS &&
+		     type != EVT_DELAYS;
+
+	for (int64_t i = 1; named && i <= MAX_ENUM; i++) {
+		const char *name = event_enum_name(type, i);
+
+		names[i - 1] = *name == '\0' ? NULL : name;
+	}
+	near = nearest_word(value->text, names);
+	diag_add(diags, value->at, "'%.*s' is no value for %s%s%s%s", STR_ARG(value->text),
+	    event_field_name(field), near ? ", did you mean '" : "", near ? near : "",
+	    near ? "'?" : "");
+}
 
 /* One value of a list, in the field's own type. */
 static bool
@@ -20,8 +40,7 @@ add_value(struct condition *c, const struct ynode *value, struct diags *diags)
 	if (!ynode_is(value, YNODE_SCALAR, "a single value", diags))
 		return false;
 	if (!event_set(&ev, c->field, value->text)) {
-		diag_add(diags, value->at, "'%.*s' is no value for %s",
-		    STR_ARG(value->text), event_field_name(c->field));
+		no_value(c->field, value, diags);
 		return false;
 	}
 	if (type == EVT_TEXT || type == EVT_DELAYS)

@@ -14,10 +14,10 @@
  * tell of it. Taken as gamma distributed around 1 (shape level_shape, the spread of daily
  * totals), after O events where E were expected P(nothing where e is expected) is
  * ((k + E) / (k + E + e)) ^ (k + O) (gamma-Poisson; Gelman et al. 2013, Bayesian Data
- * Analysis, 2.6); O, E and e in units of the dispersion. Those hours reach back into
- * yesterday, so a morning that brought far less than it should speaks for itself; but no day
- * is taken for emptier than a holiday (level_least).
- * And what they tell fades (LEVEL_HALF_H): after a night the day may be another one.
+ * Analysis, 2.6); O, E and e in units of the dispersion.
+ * What they tell fades, by half in LEVEL_HALF_H and no further than after LEVEL_FADES_H: the
+ * morning after may be another kind of day. But no day is taken for emptier than level_least
+ * of the usual, so that a true silence is told within some hours even then.
  *
  * Silence is told when P(nothing) falls below (1 - confidence) / (events a day): every
  * event begins a gap, and of all gaps of a day none should be so long by chance.
@@ -29,21 +29,20 @@
 #include "rules/stats.h"
 
 #define HOUR_US (3600 * (int64_t)US_PER_S)
-#define SHORTEST_US (10 * 60 * (int64_t)US_PER_S) /* a restart is no silence */
+#define SHORTEST_US \
+	(30 * 60 * (int64_t)US_PER_S) /* an upgrade with a reboot is no silence */
 
 enum {
 	WEEK = 168,
 	WEEKS = 4,
 	LOOK_AHEAD = 14 * 24,
 	LEVEL_EVENTS = 40,
-	MORNING_EVENTS = 8,
 	LEVEL_HALF_H = 8,
 	LEVEL_FADES_H = 12
 };
 
 static const double level_shape = 2;
 static const double level_least = 0.4; /* of the usual */
-static const double morning_low = 0.4;
 
 static double
 hits_at(const struct series *s, int64_t hour, int64_t before)
@@ -138,24 +137,17 @@ dispersion_of(const struct series *s, int64_t before)
 	return n == 0 ? 4 : stats_dispersion_counts(chi2, n, fitted, 20);
 }
 
-/* What came and what was to come in the last hours, as many as had LEVEL_EVENTS to come; or
- * MORNING_EVENTS, if the last of them tell of another kind of day. */
+/* What came and what was to come in the last hours, as many as had LEVEL_EVENTS to come. */
 static void
 find_level(struct series *s, int64_t now)
 {
 	size_t weeks;
-	bool judged = false;
 
 	s->seen = s->expected = 0;
 	for (int64_t hour = now - 1; hour >= now - 24 && s->expected < LEVEL_EVENTS;
 	     hour--) {
 		s->seen += hits_at(s, hour, now);
 		s->expected += rate_at(s, hour, now - 24, &weeks);
-		if (!judged && s->expected >= MORNING_EVENTS) {
-			if (s->seen < morning_low * s->expected)
-				return;
-			judged = true;
-		}
 	}
 }
 

@@ -18,6 +18,26 @@ is_known(struct str word)
 	return event_field_find(word) != EVF_COUNT;
 }
 
+static void
+fault(struct pos at, struct str word, bool closed, struct diags *diags)
+{
+	const char *names[EVF_COUNT + sizeof own_words / sizeof *own_words];
+	size_t n = 0;
+
+	for (; own_words[n] != NULL; n++)
+		names[n] = own_words[n];
+	for (int f = 0; f < EVF_COUNT; f++)
+		names[n++] = event_field_name((enum event_field)f);
+	names[n] = NULL;
+	const char *near = nearest_word(word, names);
+
+	if (!closed)
+		diag_add(diags, at, "no '}' after '{%.*s'", STR_ARG(word));
+	else
+		diag_add(diags, at, "no word '{%.*s}'%s%s%s", STR_ARG(word),
+		    near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 bool
 template_check(const struct ynode *node, struct diags *diags)
 {
@@ -34,8 +54,8 @@ template_check(const struct ynode *node, struct diags *diags)
 		struct str word = str_head(left, close < 0 ? 20 : (size_t)close);
 
 		if (close < 0 || !is_known(word)) {
-			diag_add(diags, ynode_pos(node, (size_t)(left.p - node->text.p)),
-			    "no word '{%.*s}'", STR_ARG(word));
+			fault(ynode_pos(node, (size_t)(left.p - node->text.p)), word,
+			    close >= 0, diags);
 			good = false;
 		}
 	}

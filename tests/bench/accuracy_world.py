@@ -164,7 +164,8 @@ class World:
         if (FIRST_WEEKDAY + day) % 7 == 0 and day not in HOLIDAYS:
             at = begin + 9 * HOUR + int(rng.random() * 600 * SECOND)
             for _ in range(int(self.size * rng.uniform(.1, .13))):
-                self.submit(at, "newsletter", 1)
+                if not self.muted("out", at):
+                    self.submit(at, "newsletter", 1)
                 at += int(rng.expovariate(.5) * SECOND)
         for _ in range(poisson(rng, .1 * self.size / 300)):  # asked for by a user of ours
             self.own_receipt(begin + int(rng.uniform(8, 17) * HOUR))
@@ -256,6 +257,8 @@ class World:
         return message
 
     def own_receipt(self, at):
+        if self.muted("out", at):
+            return
         message = self.submit(at, self.pick_user(), 1)
         if message.open == 0 and message.last < at + HOUR:
             self.server.receipt(message.last + 1000, message, f"{message.sender}", None)
