@@ -53,15 +53,13 @@ struct condition {
 	enum condition_test test;
 	bool negate;
 	uint32_t enums;     /* ONE_OF on an enum or a yes/no: bit per value */
-	struct str *values; /* ONE_OF on text */
+	struct str *values; /* ONE_OF on text; MATCH: literals_of() the pattern */
 	int64_t *numbers;   /* ONE_OF on a number */
 	size_t nvalues;
 	int64_t at_least;
 	pcre2_code *re;
 	pcre2_match_data *groups;    /* scratch: a set is used by one engine at a time */
 	pcre2_match_context *limits; /* a hostile text ends as no match */
-	struct str
-	    literal; /* MATCH: stands in all that matches, case aside; may be empty */
 };
 
 /* How often patterns of a rule hit their limit; scratch, as the patterns' own. */

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "parsers/field.h"
 #include "rules/alert_rule.h"
+#include "rules/literal.h"
 
 enum { CONDITION_MATCH_LIMIT = 100000, MAX_ENUM = 32 };
 
@@ -69,43 +70,17 @@ read_one_of(struct condition *c, const struct ynode *node, struct diags *diags)
 	return good;
 }
 
-/*
- * The longest run of plain characters that every match must hold: of a pattern without
- * alternatives, outside of groups, classes and escapes, and not made optional. The patterns
- * are not extended, so blanks count. Escapes that take what follows them (\x41, \101, \Q)
- * are too much for it.
- */
-static struct str
-literal_of(struct str pattern)
+static bool
+keep_literals(struct condition *c, struct str pattern)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789 -_:;,@/=<>\"'%#!&~";
-	static const char escapes[] = "dDwWsSbBAzZGhHvVnrtfaeRK^$.*+?()[]{}|\\/\"'-:@";
-	struct str best = { "", 0 };
-	size_t from = 0;
+	struct literals literals = literals_of(pattern);
 
-	if (str_find_char(pattern, '|') >= 0 || str_find_char(pattern, '(') >= 0 ||
-	    str_find_char(pattern, '[') >= 0)
-		return best;
-	for (size_t i = 0; i <= pattern.n; i++) {
-		char c = i < pattern.n ? pattern.p[i] : '^';
-		size_t n = i - from;
-
-		if (i < pattern.n && str_find_char(str_of(plain), c) >= 0)
-			continue;
-		if (n > 0 && (c == '?' || c == '*' || c == '{'))
-			n--; /* the last one may be absent */
-		if (n > best.n)
-			best = (struct str){ pattern.p + from, n };
-		if (c == '{')
-			while (i < pattern.n && pattern.p[i] != '}')
-				i++;
-		if (c == '\\' &&
-		    (++i == pattern.n || str_find_char(str_of(escapes), pattern.p[i]) < 0))
-			return (struct str){ "", 0 };
-		from = i + 1;
-	}
-	return best;
+	c->values = calloc(literals.n + 1, sizeof *c->values);
+	if (c->values == NULL)
+		return false;
+	memcpy(c->values, literals.items, literals.n * sizeof *c->values);
+	c->nvalues = literals.n;
+	return true;
 }
 
 static bool
@@ -132,12 +107,11 @@ read_pattern(struct condition *c, const struct ynode *node, struct diags *diags)
 		diag_add(diags, ynode_pos(node, off), "pattern: %s", why);
 		return false;
 	}
-	c->literal = literal_of(node->text);
 	(void)pcre2_jit_compile(c->re,
 	    PCRE2_JIT_COMPLETE); /* slower without, never wrong */
 	c->groups = pcre2_match_data_create(1, NULL);
 	c->limits = pcre2_match_context_create(NULL);
-	if (c->groups == NULL || c->limits == NULL) {
+	if (c->groups == NULL || c->limits == NULL || !keep_literals(c, node->text)) {
 		diag_add(diags, node->at, "out of memory");
 		return false;
 	}

@@ -102,12 +102,23 @@ with_values(const struct conditions *c, uint64_t but)
 	return NULL;
 }
 
+/* Of the literals one of which every match has. */
+static size_t
+shortest(const struct condition *c)
+{
+	size_t n = c->nvalues == 0 ? 0 : SIZE_MAX;
+
+	for (size_t i = 0; i < c->nvalues; i++)
+		n = c->values[i].n < n ? c->values[i].n : n;
+	return n;
+}
+
 static const struct condition *
 with_literal(const struct conditions *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if (c->items[i].test == CONDITION_MATCH && !c->items[i].negate &&
-		    c->items[i].literal.n >= GRAM)
+		    shortest(&c->items[i]) >= GRAM)
 			return &c->items[i];
 	return NULL;
 }
@@ -132,24 +143,28 @@ add_values(struct dispatch *d, const struct conditions *c, const struct conditio
 }
 
 static bool
-add_gram(struct dispatch *d, const struct conditions *c, const struct condition *by,
+add_grams(struct dispatch *d, const struct conditions *c, const struct condition *by,
     size_t rule, int role)
 {
-	uint32_t gram = gram_at(by->literal.p);
-
 	for (int kind = 0; kind < KIND_COUNT; kind++)
 		for (int outcome = 0; outcome < OUTCOME_COUNT; outcome++)
 			if ((c->kinds >> kind & 1) != 0 &&
 			    (c->outcomes >> outcome & 1) != 0)
 				d->gram_fields[kind][outcome] |= EVENT_BIT(by->field);
-	d->gram_filter[gram % GRAM_BITS / 8] |= (uint8_t)(1u << gram % 8);
-	return add_entry(d->grams, (struct entry){ .field = by->field,
-				       .value = by->literal,
-				       .hash = gram,
-				       .kinds = c->kinds,
-				       .outcomes = c->outcomes,
-				       .rule = rule,
-				       .role = role });
+	for (size_t i = 0; i < by->nvalues; i++) {
+		uint32_t gram = gram_at(by->values[i].p);
+
+		d->gram_filter[gram % GRAM_BITS / 8] |= (uint8_t)(1u << gram % 8);
+		if (!add_entry(d->grams, (struct entry){ .field = by->field,
+					     .value = by->values[i],
+					     .hash = gram,
+					     .kinds = c->kinds,
+					     .outcomes = c->outcomes,
+					     .rule = rule,
+					     .role = role }))
+			return false;
+	}
+	return true;
 }
 
 static bool
@@ -160,7 +175,7 @@ add_conditions(struct dispatch *d, const struct conditions *c, size_t rule, int 
 	if (by != NULL)
 		return add_values(d, c, by, rule, role);
 	if ((by = with_literal(c)) != NULL)
-		return add_gram(d, c, by, rule, role);
+		return add_grams(d, c, by, rule, role);
 	if ((by = with_values(c, USELESS_FIELDS)) != NULL)
 		return add_values(d, c, by, rule, role);
 	for (int kind = 0; kind < KIND_COUNT; kind++)

@@ -30,8 +30,10 @@ struct series_table {
 	struct series **buckets;     /* owned, a power of two */
 	size_t nbuckets;
 	struct series *dirty;
-	int64_t *gone; /* owned: rows to be deleted */
-	size_t ngone, cap_gone;
+	struct rows {
+		int64_t *numbers; /* owned */
+		size_t n, cap;
+	} gone, spare; /* rows to be deleted; without history, so others may have them */
 	int64_t clock;
 	int64_t since_us;
 	size_t count;
@@ -82,7 +84,8 @@ series_free(struct series_table *t)
 		}
 	free(t->buckets);
 	free(t->of_rule);
-	free(t->gone);
+	free(t->gone.numbers);
+	free(t->spare.numbers);
 	free(t);
 }
 
@@ -143,18 +146,18 @@ link_newest(struct series_table *t, struct series *s)
 }
 
 static bool
-remember_gone(struct series_table *t, int64_t number)
+add_row(struct rows *rows, int64_t number)
 {
-	if (t->ngone == t->cap_gone) {
-		size_t cap = t->cap_gone * 2 + 64;
-		int64_t *more = realloc(t->gone, cap * sizeof *more);
+	if (rows->n == rows->cap) {
+		size_t cap = rows->cap * 2 + 64;
+		int64_t *more = realloc(rows->numbers, cap * sizeof *more);
 
 		if (more == NULL)
 			return false;
-		t->gone = more;
-		t->cap_gone = cap;
+		rows->numbers = more;
+		rows->cap = cap;
 	}
-	t->gone[t->ngone++] = number;
+	rows->numbers[rows->n++] = number;
 	return true;
 }
 
@@ -188,7 +191,7 @@ evict(struct series_table *t, struct series *s)
 {
 	struct series **at = bucket_of(t, s->hash);
 
-	if (s->number != 0 && !remember_gone(t, s->number))
+	if (s->number != 0 && !add_row(s->npast > 1 ? &t->gone : &t->spare, s->number))
 		return false;
 	while (*at != s)
 		at = &(*at)->next_hash;
@@ -412,8 +415,18 @@ flush_one(struct series *s, const struct series_sink *sink, struct buf *body)
 	series_write_body(s, body);
 	if (body->failed)
 		return -ENOMEM;
-	const struct series_row row = { s->number, s->rule->name, buf_str(&s->group),
-		(int64_t)s->rule->mark, s->touched, buf_str(body) };
+	struct rows *spare = &s->table->spare;
+	bool renamed = s->number == 0 && spare->n > 0;
+
+	if (renamed)
+		s->number = spare->numbers[--spare->n];
+	const struct series_row row = { .number = s->number,
+		.rule = s->rule->name,
+		.group = buf_str(&s->group),
+		.mark = (int64_t)s->rule->mark,
+		.renamed = renamed,
+		.touched = s->touched,
+		.body = buf_str(body) };
 
 	if ((r = sink->save(sink->ctx, &row, &s->number)) < 0)
 		return r;
@@ -433,23 +446,33 @@ flush_one(struct series *s, const struct series_sink *sink, struct buf *body)
 	return r;
 }
 
+static int
+forget_rows(struct rows *rows, const struct series_sink *sink)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < rows->n; i++)
+		r = sink->forget(sink->ctx, rows->numbers[i]);
+	if (r >= 0)
+		rows->n = 0;
+	return r;
+}
+
 int
 series_flush(struct series_table *t, const struct series_sink *sink)
 {
 	AUTO(buf_done) struct buf body = { 0 };
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < t->ngone; i++)
-		r = sink->forget(sink->ctx, t->gone[i]);
-	if (r >= 0)
-		t->ngone = 0;
 	while (r >= 0 && t->dirty != NULL) {
 		struct series *s = t->dirty;
 
 		r = flush_one(s, sink, &body);
 		unlink_dirty(s);
 	}
-	return r;
+	if (r >= 0)
+		r = forget_rows(&t->gone, sink);
+	return r < 0 ? r : forget_rows(&t->spare, sink);
 }
 
 int
@@ -463,7 +486,7 @@ series_restore(struct series_table *t, const struct series_row *row,
 			rule = &t->rules->rules[i];
 	if (rule == NULL || (int64_t)rule->mark != row->mark ||
 	    !detector_counts(rule->detector))
-		return remember_gone(t, row->number) ? -ENOENT : -ENOMEM;
+		return add_row(&t->gone, row->number) ? -ENOENT : -ENOMEM;
 	struct series *s = add_series(t, rule, row->group, str_hash(row->group));
 
 	if (s == NULL)

@@ -136,6 +136,7 @@ struct series_row {
 	int64_t number;
 	struct str rule, group;
 	int64_t mark; /* alert_rule.mark when it was written */
+	bool renamed; /* the row of that number was another's, who is forgotten */
 	int64_t touched;
 	struct str body; /* see series_text.c */
 };

@@ -19,8 +19,8 @@
  * morning after may be another kind of day. But no day is taken for emptier than level_least
  * of the usual, so that a true silence is told within some hours even then.
  *
- * Silence is told when P(nothing) falls below (1 - confidence) / (events a day): every
- * event begins a gap, and of all gaps of a day none should be so long by chance.
+ * Silence is told when P(nothing) falls below (1 - confidence) / (events to come in a day):
+ * every event begins a gap, and of all gaps of a day none should be so long by chance.
  */
 #include <math.h>
 
@@ -38,6 +38,7 @@ enum {
 	LOOK_AHEAD = 14 * 24,
 	LEVEL_EVENTS = 40,
 	LEVEL_HALF_H = 8,
+	LEVEL_PAST_HALF_H = 12,
 	LEVEL_FADES_H = 12
 };
 
@@ -137,7 +138,8 @@ dispersion_of(const struct series *s, int64_t before)
 	return n == 0 ? 4 : stats_dispersion_counts(chi2, n, fitted, 20);
 }
 
-/* What came and what was to come in the last hours, as many as had LEVEL_EVENTS to come. */
+/* What came and what was to come in the last hours, as many as had LEVEL_EVENTS to come; the
+ * longer ago, the less it counts. */
 static void
 find_level(struct series *s, int64_t now)
 {
@@ -146,20 +148,23 @@ find_level(struct series *s, int64_t now)
 	s->seen = s->expected = 0;
 	for (int64_t hour = now - 1; hour >= now - 24 && s->expected < LEVEL_EVENTS;
 	     hour--) {
-		s->seen += hits_at(s, hour, now);
-		s->expected += rate_at(s, hour, now - 24, &weeks);
+		double weight = exp2(-(double)(now - 1 - hour) / LEVEL_PAST_HALF_H);
+
+		s->seen += weight * hits_at(s, hour, now);
+		s->expected += weight * rate_at(s, hour, now - 24, &weeks);
 	}
 }
 
+/* Events to come within a day: so many gaps begin. */
 static double
 hits_a_day(const struct series *s, int64_t now)
 {
 	double hits = 0;
+	size_t weeks;
 
-	for (size_t i = s->npast; i-- > 0 && s->past[i].at >= now - WEEK;)
-		if (s->past[i].at < now)
-			hits += (double)s->past[i].hits;
-	return hits / 7 > 1 ? hits / 7 : 1;
+	for (int64_t hour = now; hour < now + 24; hour++)
+		hits += rate_at(s, hour, now, &weeks);
+	return hits > 1 ? hits : 1;
 }
 
 /* What is worked out anew once an hour, from full hours only. */

@@ -72,7 +72,9 @@ static const char version_1[] =
  *
  * series        what detectors count, one row for a rule and group: a rollup of the rule's own
  *               (rules/series.h). `mark` tells what the rule counted when it was written: a
- *               rule that counts something else begins anew. `body`: the window in progress.
+ *               rule that counts something else begins anew.
+ * series_body   the window in progress. Written with each batch, so it stands apart from
+ *               the long names.
  * series_count  its history: `at` is where the hour or day begins, seconds since 1970.
  * change        what happened to incidents, in order: opened, escalated, resolved,
  *               acknowledged. Its id is a part of what `events` resumes by.
@@ -89,7 +91,8 @@ static const char version_1[] =
  */
 static const char version_2[] =
     "CREATE TABLE series (id INTEGER PRIMARY KEY, rule TEXT NOT NULL, "
-    "  fields TEXT NOT NULL, mark INTEGER NOT NULL, touched INTEGER NOT NULL, "
+    "  fields TEXT NOT NULL, mark INTEGER NOT NULL);"
+    "CREATE TABLE series_body (series INTEGER PRIMARY KEY, touched INTEGER NOT NULL, "
     "  body TEXT NOT NULL);"
     "CREATE TABLE series_count (series INTEGER, at INTEGER, hits INTEGER NOT NULL, "
     "  total INTEGER NOT NULL, peak INTEGER NOT NULL, squares INTEGER NOT NULL, "

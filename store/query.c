@@ -83,12 +83,13 @@ static const char *const kept_sql[Q_COUNT] = {
 	    "UPDATE outbox SET due = ?2, tries = tries + 1, last_error = ?3 "
 	    "WHERE id = ?1 AND sent IS NULL",
 
-	[Q_SERIES_ADD] = "INSERT INTO series (rule, fields, mark, touched, body) "
-			 "VALUES (?1, ?2, ?3, ?4, ?5)",
-	[Q_SERIES_SAVE] =
-	    "UPDATE series SET mark = ?2, touched = ?3, body = ?4 WHERE id = ?1",
+	[Q_SERIES_ADD] = "INSERT OR REPLACE INTO series (id, rule, fields, mark) "
+			 "VALUES (?1, ?2, ?3, ?4)",
+	[Q_SERIES_SAVE] = "INSERT OR REPLACE INTO series_body (series, touched, body) "
+			  "VALUES (?1, ?2, ?3)",
 	[Q_SERIES_COUNT] = "INSERT OR REPLACE INTO series_count (series, at, hits, total, "
 			   "peak, squares) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[Q_SERIES_FORGET_BODY] = "DELETE FROM series_body WHERE series = ?1",
 	[Q_SERIES_FORGET] = "DELETE FROM series WHERE id = ?1",
 	[Q_SERIES_FORGET_COUNTS] = "DELETE FROM series_count WHERE series = ?1",
 };

@@ -5,23 +5,30 @@ int
 store_save_series(struct store *store, const struct series_row *row, int64_t *number_out,
     struct err *err)
 {
-	struct query q =
-	    query_kept(&store->db, row->number == 0 ? Q_SERIES_ADD : Q_SERIES_SAVE);
+	int64_t number = row->number;
+	int r = 0;
 
-	if (row->number == 0) {
-		query_text(&q, store_not_null(row->rule));
-		query_text(&q, store_not_null(row->group));
-	} else {
-		query_int(&q, row->number);
+	if (number == 0 || row->renamed) {
+		struct query add = query_kept(&store->db, Q_SERIES_ADD);
+
+		query_int_or_null(&add, number != 0, number);
+		query_text(&add, store_not_null(row->rule));
+		query_text(&add, store_not_null(row->group));
+		query_int(&add, row->mark);
+		r = store_run(store, &add, err);
+		if (number == 0)
+			number = sqlite3_last_insert_rowid(store->db.sql);
 	}
-	query_int(&q, row->mark);
+	if (r < 0)
+		return r;
+	struct query q = query_kept(&store->db, Q_SERIES_SAVE);
+
+	query_int(&q, number);
 	query_int(&q, row->touched);
 	query_text(&q, store_not_null(row->body));
-	int r = store_run(store, &q, err);
-
+	r = store_run(store, &q, err);
 	if (r == 0)
-		*number_out = row->number != 0 ? row->number
-					       : sqlite3_last_insert_rowid(store->db.sql);
+		*number_out = number;
 	return r;
 }
 
@@ -43,23 +50,25 @@ store_save_series_record(struct store *store, int64_t number,
 int
 store_forget_series(struct store *store, int64_t number, struct err *err)
 {
-	struct query counts = query_kept(&store->db, Q_SERIES_FORGET_COUNTS);
-	int r;
+	static const enum query_id parts[] = { Q_SERIES_FORGET_COUNTS, Q_SERIES_FORGET_BODY,
+		Q_SERIES_FORGET };
+	int r = 0;
 
-	query_int(&counts, number);
-	if ((r = store_run(store, &counts, err)) < 0)
-		return r;
-	struct query q = query_kept(&store->db, Q_SERIES_FORGET);
+	for (size_t i = 0; r == 0 && i < sizeof parts / sizeof *parts; i++) {
+		struct query q = query_kept(&store->db, parts[i]);
 
-	query_int(&q, number);
-	return store_run(store, &q, err);
+		query_int(&q, number);
+		r = store_run(store, &q, err);
+	}
+	return r;
 }
 
 int
 store_each_series(struct store *store, store_series_fn *fn, void *ctx, struct err *err)
 {
 	AUTO(auto_query) struct query q = query_once(&store->db,
-	    "SELECT id, rule, fields, mark, touched, body FROM series ORDER BY touched, id");
+	    "SELECT id, rule, fields, mark, touched, body FROM series "
+	    "JOIN series_body ON series = id ORDER BY touched, id");
 	int r;
 
 	while ((r = query_next(&q, "read store", err)) > 0) {
