@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/keeper.h"
 #include "cli/kept.h"
@@ -38,6 +39,8 @@ struct pipeline {
 	const struct line *line;
 	int failed; /* of this batch, negative errno */
 	int64_t now_us;
+	int64_t
+	    reference_us; /* stamps without a year are not later: a file's last change */
 	int64_t last_batch_us; /* wall clock when lines came last */
 	int64_t log_us;        /* the log's clock then; INT64_MIN: it has shown none */
 	bool stale;            /* the engine knows what was rolled back */
@@ -254,7 +257,7 @@ on_event(void *ctx, struct event *ev)
 static int
 take_few(struct pipeline *p, const struct line *lines, size_t n)
 {
-	parser_set_reference(p->parsers[0], p->now_us);
+	parser_set_reference(p->parsers[0], p->reference_us);
 	for (size_t i = 0; i < n && p->failed == 0; i++) {
 		p->line = &lines[i];
 		count_line(&p->counts, p->line);
@@ -338,7 +341,7 @@ portion_work(void *ctx, size_t worker, void *slot)
 	portion->counts = (struct ledger_counts){ 0 };
 	portion->samples.n = 0;
 	kept_clear(portion->kept);
-	parser_set_reference(parser, many->p->now_us);
+	parser_set_reference(parser, many->p->reference_us);
 	for (size_t i = 0; i < portion->n; i++) {
 		portion->line = &portion->lines[i];
 		count_line(&portion->counts, portion->line);
@@ -416,6 +419,19 @@ undo(struct pipeline *p, int r)
 	return r;
 }
 
+/* An old log that is read today ends in the year in which it was written last. */
+static int64_t
+last_change(const char *source, int64_t now_us)
+{
+	struct stat st;
+	int64_t changed_us;
+
+	if (strncmp(source, "file:", 5) != 0 || stat(source + 5, &st) != 0)
+		return now_us;
+	changed_us = st.st_mtim.tv_sec * (int64_t)US_PER_S;
+	return changed_us > 0 && changed_us < now_us ? changed_us : now_us;
+}
+
 static int
 begin(struct pipeline *p, const char *source, struct err *err)
 {
@@ -425,6 +441,7 @@ begin(struct pipeline *p, const char *source, struct err *err)
 	p->samples.n = 0;
 	p->hour_us = 0;
 	p->now_us = app_now_us();
+	p->reference_us = last_change(source, p->now_us);
 	if (p->stale && renew_engine(p, err) < 0)
 		return -EIO;
 	engine_set_horizon(p->engine, p->now_us + AHEAD_US);
