@@ -9,7 +9,7 @@ enum {
 	ROLES,
 	GRAM = 4,         /* bytes of a literal that are looked for */
 	GRAM_BITS = 4096, /* of the filter before the table */
-	TABLE = 1024,
+	TABLE = 8192,
 };
 
 /* A rule to look at if a field has this value, or holds this gram. */
