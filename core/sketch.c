@@ -31,6 +31,16 @@ sketch_count(const struct sketch *sketch)
 	return (int64_t)(-SKETCH_BITS * log1p(-(double)set / SKETCH_BITS) + 0.5);
 }
 
+static void
+add_hex(struct buf *out, uint64_t word)
+{
+	char digits[16];
+
+	for (size_t i = sizeof digits; i-- > 0; word >>= 4)
+		digits[i] = "0123456789abcdef"[word & 15];
+	buf_add(out, (struct str){ digits, sizeof digits });
+}
+
 void
 sketch_to_text(const struct sketch *sketch, struct buf *out)
 {
@@ -39,7 +49,7 @@ sketch_to_text(const struct sketch *sketch, struct buf *out)
 	for (size_t i = 0; i < WORDS; i++)
 		any |= sketch->words[i] != 0;
 	for (size_t i = 0; any && i < WORDS; i++)
-		buf_addf(out, "%016llx", (unsigned long long)sketch->words[i]);
+		add_hex(out, sketch->words[i]);
 }
 
 static int

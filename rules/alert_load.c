@@ -17,6 +17,7 @@ static const char *const rule_keys[] = { "name", "trouble", "detector", "when", 
 static const char *const resolve_keys[] = { "when", "after", NULL };
 
 #define DEFAULT_REOPEN_US (3600 * (int64_t)US_PER_S)
+#define LONGEST_REOPEN_US (7 * 86400 * (int64_t)US_PER_S)
 
 static bool
 read_group(const struct ynode *node, struct alert_rule *rule, struct diags *diags)
@@ -199,6 +200,9 @@ read_rule(const struct ynode *node, struct alert_rule *rule, struct diags *diags
 	}
 	rule->trouble = ynode_text(node, "trouble", rule->name, diags);
 	rule->reopen_us = ynode_span_us(node, "reopen", DEFAULT_REOPEN_US, diags);
+	if (rule->reopen_us > LONGEST_REOPEN_US)
+		diag_add(diags, ynode_get(node, "reopen")->at,
+		    "`reopen` must be at most 7d: older incidents are not looked at again");
 	rule->examples = ynode_get(node, "examples");
 	good &= conditions_read(when, &rule->when, diags);
 	good &= detector_read(node, rule, diags);

@@ -4,8 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "rules/context.h"
 #include "rules/engine_impl.h"
+
+#define DAY_US (86400 * (int64_t)US_PER_S)
+
+enum { AHEAD_LINES = 20 };
 
 /* Rules with the same group_by share a shape. */
 static void
@@ -125,9 +130,9 @@ engine_dropped(const struct engine *e)
 }
 
 uint64_t
-engine_clamped(const struct engine *e)
+engine_strays(const struct engine *e)
 {
-	return e->clamped;
+	return e->strays;
 }
 
 size_t
@@ -379,13 +384,32 @@ engine_remember(struct engine *e, const struct context_slot *slot)
 	context_restore(e->context, slot);
 }
 
+/*
+ * A stamp that lies far ahead of everything before it and of the wall clock is a fault of
+ * one line, until AHEAD_LINES lines say the same: then it is the log's clock that is wrong.
+ */
+static bool
+is_stray(struct engine *e, int64_t at_us)
+{
+	if (at_us <= e->horizon_us || e->now_us == INT64_MIN || at_us - e->now_us < DAY_US)
+		return false;
+	bool same = at_us > e->ahead_us - DAY_US && at_us - DAY_US < e->ahead_us;
+
+	e->nahead = same ? e->nahead + 1 : 1;
+	e->ahead_us = at_us;
+	if (e->nahead >= AHEAD_LINES)
+		return false;
+	e->strays++;
+	return true;
+}
+
 bool
 engine_feed(struct engine *e, struct event *ev, struct str line)
 {
-	if (ev->time_us > e->horizon_us) {
-		e->clamped++;
-		ev->time_us = e->now_us == INT64_MIN ? e->horizon_us : e->now_us;
-	}
+	int64_t stamp_us = ev->time_us;
+
+	if (is_stray(e, stamp_us))
+		ev->time_us = e->now_us;
 	context_apply(e->context, ev);
 	engine_tick(e, ev->time_us);
 	memset(e->touched, 0, e->rules->ntroubles + 1);
@@ -396,6 +420,7 @@ engine_feed(struct engine *e, struct event *ev, struct str line)
 
 	feed_hits(e, ev, line, &picked);
 	feed_signs(e, ev, line, &picked);
+	ev->time_us = stamp_us; /* what was logged is what is kept */
 	return !e->out_of_memory;
 }
 

@@ -70,8 +70,8 @@ int engine_restore_series(struct engine *engine, const struct series_row *row,
 void engine_restored(struct engine *engine);
 
 /*
- * No clock of a mail host is a day ahead: an event with a later time than this counts as of
- * now, else one bad stamp would end every quiet span. Default: none.
+ * An event later than this, and more than a day after all before it, counts as of now until
+ * twenty such agree: else one bad stamp would end every quiet span. Default: none is.
  */
 void engine_set_horizon(struct engine *engine, int64_t latest_us);
 
@@ -111,7 +111,7 @@ void engine_take_off(struct engine *engine, void (*fn)(void *ctx, struct str rul
 
 size_t engine_alive(const struct engine *engine);
 uint64_t engine_dropped(const struct engine *engine); /* for want of room */
-uint64_t engine_clamped(const struct engine *engine); /* events from beyond the horizon */
+uint64_t engine_strays(const struct engine *engine); /* stamps that were not believed */
 size_t engine_series(const struct engine *engine);
 uint64_t engine_series_evicted(const struct engine *engine);
 

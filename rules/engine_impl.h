@@ -41,8 +41,10 @@ struct engine {
 	struct live *first, *last; /* by age */
 	struct live *over;         /* ended or dropped since the last flush, newest first */
 	size_t alive;
-	uint64_t dropped, clamped;
+	uint64_t dropped, strays;
 	int64_t now_us, horizon_us;
+	int64_t ahead_us; /* the last stamp beyond the horizon, and how many agreed */
+	int nahead;
 	int64_t due_us;         /* the earliest of all */
 	int64_t silence_due_us; /* of them, of silence series */
 	struct buf key;         /* scratch */

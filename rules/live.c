@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "parsers/catalogue.h"
 #include "rules/template.h"
@@ -48,8 +49,8 @@ live_make_id(struct live *l)
 	uint64_t h = (l->hash ^ (uint64_t)l->opened_us) * UINT64_C(0x9e3779b97f4a7c15);
 
 	h ^= h >> 31;
-	(void)snprintf(l->id, sizeof l->id, "%012llx",
-	    (unsigned long long)(h & UINT64_C(0xffffffffffff)));
+	for (size_t i = sizeof l->id - 1; i-- > 0; h >>= 4)
+		l->id[i] = "0123456789abcdef"[h & 15];
 }
 
 void
@@ -88,6 +89,17 @@ relay_of(const struct event *ev)
 }
 
 static void
+blank_out(struct buf *b, size_t from, char c)
+{
+	char *p;
+
+	while (from < b->n && (p = memchr(b->p + from, c, b->n - from)) != NULL) {
+		*p = ' ';
+		from = (size_t)(p - b->p) + 1;
+	}
+}
+
+static void
 add_line(struct buf *lines, struct str line)
 {
 	if (lines->n > 0)
@@ -95,9 +107,9 @@ add_line(struct buf *lines, struct str line)
 	size_t at = lines->n;
 
 	buf_add(lines, line);
-	for (size_t i = at; i < lines->n; i++)
-		if (lines->p[i] == '\n' || lines->p[i] == '\0')
-			lines->p[i] = ' '; /* the line is evidence, not a separator */
+	/* The line is evidence, not a separator. */
+	blank_out(lines, at, '\n');
+	blank_out(lines, at, '\0');
 }
 
 void
@@ -238,6 +250,15 @@ restore_samples(struct live *l, struct str samples)
 		l->last_sample_at--; /* with the newline before it */
 }
 
+/* What is beyond it is damage, and must not overflow when spans are added. */
+static int64_t
+sane(int64_t v)
+{
+	const int64_t most = INT64_C(1) << 58;
+
+	return v > most ? most : v < -most ? -most : v;
+}
+
 struct live *
 live_of(const struct alert_rule *rule, const struct incident *in)
 {
@@ -265,14 +286,14 @@ live_of(const struct alert_rule *rule, const struct incident *in)
 	restore_samples(l, in->samples);
 	l->state = in->state;
 	l->severity = in->severity;
-	l->opened_us = in->opened_us;
-	l->last_seen_us = in->last_seen_us;
-	l->resolved_us = in->resolved_us;
-	l->noticed_us = in->noticed_us;
-	l->told_us = in->told_us;
-	l->count = in->count;
-	l->streak = in->streak;
-	l->relapses = in->relapses;
+	l->opened_us = sane(in->opened_us);
+	l->last_seen_us = sane(in->last_seen_us);
+	l->resolved_us = sane(in->resolved_us);
+	l->noticed_us = sane(in->noticed_us);
+	l->told_us = sane(in->told_us);
+	l->count = sane(in->count);
+	l->streak = sane(in->streak);
+	l->relapses = sane(in->relapses);
 	(void)sketch_of_text(in->senders_seen, &l->senders);
 	(void)sketch_of_text(in->recipients_seen, &l->recipients);
 	l->saved = true;

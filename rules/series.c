@@ -68,6 +68,7 @@ free_one(struct series *s)
 	for (size_t i = 0; i < SERIES_SAMPLES; i++)
 		buf_done(&s->samples[i]);
 	free(s->marks);
+	free(s->rates);
 	free(s->past);
 	free(s);
 }
@@ -191,7 +192,7 @@ evict(struct series_table *t, struct series *s)
 {
 	struct series **at = bucket_of(t, s->hash);
 
-	if (s->number != 0 && !add_row(s->npast > 1 ? &t->gone : &t->spare, s->number))
+	if (s->number != 0 && !add_row(s->has_rows ? &t->gone : &t->spare, s->number))
 		return false;
 	while (*at != s)
 		at = &(*at)->next_hash;
@@ -282,9 +283,7 @@ add_series(struct series_table *t, const struct alert_rule *rule, struct str gro
 	if (s == NULL)
 		return NULL;
 	buf_add(&s->group, group);
-	if (rule->detector == DETECT_COUNT)
-		s->marks = calloc((size_t)rule->counting.at_least, sizeof *s->marks);
-	if (s->group.failed || (rule->detector == DETECT_COUNT && s->marks == NULL)) {
+	if (s->group.failed) {
 		free_one(s);
 		return NULL;
 	}
@@ -344,6 +343,26 @@ series_each(struct series_table *t, const struct alert_rule *rule,
 
 /* --- marks and samples --- */
 
+/* Most groups are heard of seldom: room grows with their marks. */
+bool
+series_marks_hold(struct series *s, size_t n)
+{
+	size_t most = (size_t)s->rule->counting.at_least, cap = s->cap_marks;
+
+	if (n <= cap)
+		return true;
+	cap = n > 2 * cap ? n : 2 * cap;
+	cap = cap < 4 ? 4 : cap;
+	cap = cap > most ? most : cap;
+	struct series_mark *more = realloc(s->marks, cap * sizeof *more);
+
+	if (more == NULL)
+		return false;
+	s->marks = more;
+	s->cap_marks = cap;
+	return true;
+}
+
 bool
 series_add_mark(struct series *s, uint64_t value, int64_t now_us)
 {
@@ -366,6 +385,8 @@ series_add_mark(struct series *s, uint64_t value, int64_t now_us)
 		for (size_t i = 0; i < size; i++)
 			if (s->marks[i].at_us < s->marks[at].at_us)
 				at = i;
+	if (!series_marks_hold(s, at + 1))
+		return true; /* without memory it is as if it came later */
 	s->marks[at] = (struct series_mark){ now_us, value };
 	s->next_mark = (at + 1) % size;
 	if (s->nmarks < size)
@@ -439,6 +460,7 @@ flush_one(struct series *s, const struct series_sink *sink, struct buf *body)
 		struct series_record record = s->past[i];
 
 		record.at *= series_unit_us(s->rule) / US_PER_S;
+		s->has_rows = true;
 		r = sink->count(sink->ctx, s->number, &record);
 	}
 	if (r >= 0 && s->npast > 0)
@@ -495,6 +517,7 @@ series_restore(struct series_table *t, const struct series_row *row,
 	if (!series_read_body(s, row->body)) { /* damaged: it begins anew */
 		link_newest(t, s);
 		s->number = row->number;
+		s->has_rows = true; /* not read yet */
 		(void)evict(t, s);
 		return -ENOENT;
 	}

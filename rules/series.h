@@ -31,6 +31,9 @@ enum {
 	HISTORY_DAYS = 35,
 };
 
+/* More are not told apart; what series_read_body() takes. */
+#define SERIES_SQUARES_MAX ((INT64_C(1) << 62) - 1)
+
 /* One hour or day of history. */
 struct series_record {
 	int64_t at; /* hours or days since 1970 */
@@ -46,6 +49,17 @@ struct series_base {
 	int64_t span_days; /* from the first one on */
 	double hits, total, squares, share_squares;
 	int64_t peak;
+};
+
+enum { SERIES_WEEK = 168 };
+
+/* Of silence: rates worked out for the hours of a week, from history before an hour. */
+struct series_rates {
+	struct series_rate {
+		double rate;
+		size_t weeks;
+		int64_t before; /* 0: not worked out */
+	} of_hour[SERIES_WEEK];
 };
 
 struct series_mark { /* of a count: when, and which distinct value */
@@ -65,7 +79,7 @@ struct series {
 	int64_t hits[WINDOW_STEPS], total[WINDOW_STEPS];
 	int64_t window_hits, window_total; /* their sums */
 	struct series_mark *marks;         /* owned; a ring of rule->counting.at_least */
-	size_t nmarks, next_mark;
+	size_t nmarks, next_mark, cap_marks;
 	struct series_record *past; /* owned, by time; the last one is in progress */
 	size_t npast, cap_past;
 	int64_t kept_at; /* what is older than this record does not change in the store */
@@ -81,10 +95,12 @@ struct series {
 	double dispersion, a_day;
 	double seen, expected; /* in the last hours */
 	int64_t dispersion_day, level_hour;
+	struct series_rates *rates;         /* owned */
 	struct buf samples[SERIES_SAMPLES]; /* last lines that matched, a ring */
 	size_t next_sample;
 	uint32_t uses;
 	bool established; /* not on probation */
+	bool has_rows;    /* records of its history may be in the store */
 	bool dirty;       /* changed since the last flush */
 };
 
@@ -160,6 +176,8 @@ int series_restore(struct series_table *table, const struct series_row *row,
 /* Its history, oldest first, as it was handed to the sink. */
 int series_restore_record(struct series *s, const struct series_record *record);
 
+/* Room for n marks, at most at_least of them. */
+bool series_marks_hold(struct series *s, size_t n);
 /* The record in progress, of a series that has none. */
 bool series_begin_history(struct series *s, const struct series_record *record);
 /* The body, for series_flush() and series_restore(). */

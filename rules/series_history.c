@@ -61,18 +61,26 @@ make_place(struct series *s)
 	return true;
 }
 
+/* What is older than this is no more looked at while the record at `at` is in progress. */
+static int64_t
+oldest_kept(const struct series *s, int64_t at)
+{
+	return at - (s->rule->detector == DETECT_SILENCE ? (int64_t)HISTORY_HOURS
+							 : HISTORY_DAYS);
+}
+
 static struct series_record *
 record_now(struct series *s, int64_t now_us)
 {
 	int64_t at = now_us / series_unit_us(s->rule);
-	size_t most = s->rule->detector == DETECT_SILENCE ? HISTORY_HOURS : HISTORY_DAYS;
+	int64_t oldest = oldest_kept(s, at);
 
 	if (s->npast > 0 && s->past[s->npast - 1].at >= at)
 		return &s->past[s->npast - 1];
-	if (s->npast > 0 && s->past[0].at < at - (int64_t)most) {
+	if (s->npast > 0 && s->past[0].at < oldest) {
 		size_t old = 0;
 
-		while (old < s->npast && s->past[old].at < at - (int64_t)most)
+		while (old < s->npast && s->past[old].at < oldest)
 			old++;
 		s->npast -= old;
 		memmove(s->past, s->past + old, s->npast * sizeof *s->past);
@@ -95,10 +103,13 @@ count_span(struct series *s, struct series_record *record, int64_t weight, int64
 		s->span_number = number;
 		s->span_hits = 0;
 	}
-	/* (a+w)^2 - a^2 */
-	if (__builtin_add_overflow(record->squares, weight * (2 * s->span_hits + weight),
-		&record->squares))
-		record->squares = INT64_MAX; /* lines that stand for a million each */
+	/* (a+w)^2 - a^2; lines may stand for a million each */
+	int64_t more;
+
+	if (__builtin_mul_overflow(weight, 2 * s->span_hits + weight, &more) ||
+	    __builtin_add_overflow(record->squares, more, &record->squares) ||
+	    record->squares > SERIES_SQUARES_MAX)
+		record->squares = SERIES_SQUARES_MAX;
 	s->span_hits += weight;
 	if (s->span_hits > record->peak)
 		record->peak = s->span_hits;
@@ -185,10 +196,13 @@ series_begin_history(struct series *s, const struct series_record *record)
 int
 series_restore_record(struct series *s, const struct series_record *record)
 {
-	int64_t at = record->at * US_PER_S / series_unit_us(s->rule);
+	int64_t at = record->at / (series_unit_us(s->rule) / US_PER_S);
 
+	s->has_rows = true;
 	if (s->npast == 0 || s->past[s->npast - 1].at <= at)
 		return 0; /* of no series that has been written by us */
+	if (at < oldest_kept(s, s->past[s->npast - 1].at))
+		return 0; /* gone before the restart, and may not count again */
 	if (!make_place(s))
 		return -ENOMEM;
 	s->past[s->npast] = s->past[s->npast - 1];

@@ -118,7 +118,8 @@ take(struct numbers *n)
 						   : 16;
 
 		n->bad |= digit > 15 || v >> 58 != 0;
-		v = v << 4 | (digit & 15);
+		if (!n->bad)
+			v = v << 4 | digit;
 	}
 	return n->bad ? 0 : v;
 }
@@ -155,9 +156,11 @@ static bool
 take_marks(struct series *s, struct numbers *n)
 {
 	int64_t nmarks = take_count(n);
-	int64_t most = s->marks == NULL ? 0 : s->rule->counting.at_least;
+	int64_t most = s->rule->detector == DETECT_COUNT ? s->rule->counting.at_least : 0;
 
 	if (n->bad || nmarks > most || (most > 0 && (int64_t)s->next_mark >= most))
+		return false;
+	if (nmarks > 0 && !series_marks_hold(s, (size_t)nmarks))
 		return false;
 	for (s->nmarks = 0; s->nmarks < (size_t)nmarks; s->nmarks++) {
 		s->marks[s->nmarks].at_us = s->last_us - take(n);

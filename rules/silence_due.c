@@ -23,6 +23,7 @@
  * every event begins a gap, and of all gaps of a day none should be so long by chance.
  */
 #include <math.h>
+#include <stdlib.h>
 
 #include "core/clock.h"
 #include "rules/detect.h"
@@ -33,7 +34,7 @@
 	(30 * 60 * (int64_t)US_PER_S) /* an upgrade with a reboot is no silence */
 
 enum {
-	WEEK = 168,
+	WEEK = SERIES_WEEK,
 	WEEKS = 4,
 	LOOK_AHEAD = 14 * 24,
 	LEVEL_EVENTS = 40,
@@ -89,7 +90,7 @@ mean_of(const double *v, size_t n)
 
 /* Expected hits in that hour, from hours before `before`. *weeks: from how many weeks. */
 static double
-rate_at(const struct series *s, int64_t hour, int64_t before, size_t *weeks)
+work_out_rate(const struct series *s, int64_t hour, int64_t before, size_t *weeks)
 {
 	int64_t first = s->first_us / HOUR_US;
 	double v[WEEKS];
@@ -106,6 +107,23 @@ rate_at(const struct series *s, int64_t hour, int64_t before, size_t *weeks)
 		return 0;
 	cap_outliers(v, n);
 	return mean_of(v, n);
+}
+
+/* The same, kept: hours a week apart have the same rate, and it is asked for minute by
+ * minute. */
+static double
+rate_at(struct series *s, int64_t hour, int64_t before, size_t *weeks)
+{
+	if (s->rates == NULL && (s->rates = calloc(1, sizeof *s->rates)) == NULL)
+		return work_out_rate(s, hour, before, weeks);
+	struct series_rate *kept = &s->rates->of_hour[hour % WEEK];
+
+	if (kept->before != before) {
+		kept->rate = work_out_rate(s, hour, before, &kept->weeks);
+		kept->before = before;
+	}
+	*weeks = kept->weeks;
+	return kept->rate;
 }
 
 /* Of the hourly counts around their hour of the week, over the weeks before that day. */
@@ -151,13 +169,13 @@ find_level(struct series *s, int64_t now)
 		double weight = exp2(-(double)(now - 1 - hour) / LEVEL_PAST_HALF_H);
 
 		s->seen += weight * hits_at(s, hour, now);
-		s->expected += weight * rate_at(s, hour, now - 24, &weeks);
+		s->expected += weight * work_out_rate(s, hour, now - 24, &weeks);
 	}
 }
 
 /* Events to come within a day: so many gaps begin. */
 static double
-hits_a_day(const struct series *s, int64_t now)
+hits_a_day(struct series *s, int64_t now)
 {
 	double hits = 0;
 	size_t weeks;

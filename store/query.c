@@ -89,6 +89,7 @@ static const char *const kept_sql[Q_COUNT] = {
 			  "VALUES (?1, ?2, ?3)",
 	[Q_SERIES_COUNT] = "INSERT OR REPLACE INTO series_count (series, at, hits, total, "
 			   "peak, squares) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[Q_SERIES_FORGET_OLD] = "DELETE FROM series_count WHERE series = ?1 AND at < ?2",
 	[Q_SERIES_FORGET_BODY] = "DELETE FROM series_body WHERE series = ?1",
 	[Q_SERIES_FORGET] = "DELETE FROM series WHERE id = ?1",
 	[Q_SERIES_FORGET_COUNTS] = "DELETE FROM series_count WHERE series = ?1",

@@ -1,6 +1,9 @@
 /* What detectors count: a row for each rule and group, and its history. */
 #include "store/private.h"
 
+/* No detector looks further back than HISTORY_DAYS; the last few are a margin. */
+enum { HISTORY_KEPT_S = (HISTORY_DAYS + 5) * 86400 };
+
 int
 store_save_series(struct store *store, const struct series_row *row, int64_t *number_out,
     struct err *err)
@@ -44,7 +47,15 @@ store_save_series_record(struct store *store, int64_t number,
 	query_int(&q, record->total);
 	query_int(&q, record->peak);
 	query_int(&q, record->squares);
-	return store_run(store, &q, err);
+	int r = store_run(store, &q, err);
+
+	if (r < 0)
+		return r;
+	struct query old = query_kept(&store->db, Q_SERIES_FORGET_OLD);
+
+	query_int(&old, number);
+	query_int(&old, record->at - HISTORY_KEPT_S);
+	return store_run(store, &old, err);
 }
 
 int

@@ -166,6 +166,37 @@ test_every_fault_refuses(void **state)
 	}
 }
 
+/* One stamp years ahead moves nothing; a log whose clock is wrong is believed at last. */
+static void
+test_stray_stamps(void **state)
+{
+	struct engine *e = engine_new(*state, NULL);
+	int64_t years_us = 20 * 365 * 24 * HOUR_US;
+
+	assert_non_null(e);
+	engine_set_horizon(e, START_US + 24 * HOUR_US);
+	feed(e, KIND_LIMIT, START_US);
+	feed(e, KIND_CONNECTION, START_US + years_us);
+	feed(e, KIND_LIMIT, START_US + HOUR_US / 2);
+	assert_int_equal(engine_now(e), START_US + HOUR_US / 2);
+	assert_int_equal(engine_strays(e), 1);
+	assert_int_equal(engine_alive(e), 1);
+	for (int i = 0; i < 30; i++)
+		feed(e, KIND_CONNECTION, START_US + years_us + i);
+	assert_int_equal(engine_now(e), START_US + years_us + 29);
+	engine_free(e);
+
+	/* A whole log of the future, as a generator may write it. */
+	e = engine_new(*state, NULL);
+	assert_non_null(e);
+	engine_set_horizon(e, START_US);
+	for (int i = 0; i < 100; i++)
+		feed(e, KIND_CONNECTION, START_US + (200 + i) * HOUR_US);
+	assert_int_equal(engine_strays(e), 0);
+	assert_int_equal(engine_now(e), START_US + 299 * HOUR_US);
+	engine_free(e);
+}
+
 static int
 set_up(void **state)
 {
@@ -191,6 +222,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_big_step),
 		cmocka_unit_test(test_pending_without_a_trace),
+		cmocka_unit_test(test_stray_stamps),
 		cmocka_unit_test(test_every_fault_refuses),
 	};
 
