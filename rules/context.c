@@ -97,7 +97,7 @@ context_messages_evicted(const struct context *context)
 static struct entry *
 find(struct context *c, struct entry *table, size_t size, uint64_t key)
 {
-	struct entry *set = &table[key % (size / WAYS) * WAYS];
+	struct entry *set = &table[(key >> 1) % (size / WAYS) * WAYS];
 
 	for (size_t i = 0; i < WAYS; i++)
 		if (set[i].key == key) {
@@ -120,7 +120,7 @@ mark(struct context *c, size_t first, size_t index, bool *dirty)
 static void
 put(struct context *c, struct entry *table, size_t size, uint64_t key, struct str provider)
 {
-	struct entry *set = &table[key % (size / WAYS) * WAYS];
+	struct entry *set = &table[(key >> 1) % (size / WAYS) * WAYS];
 	struct entry *victim = find(c, table, size, key);
 
 	for (size_t i = 0; victim == NULL && i < WAYS; i++)
@@ -236,6 +236,13 @@ apply_provider(struct context *c, struct event *ev)
 	if (outcome == OUTCOME_EXPIRED) {
 		if (!event_has(ev, EVF_provider))
 			find_expired(c, ev);
+		return;
+	}
+	if (event_num(ev, EVF_kind) == KIND_TLS && event_has(ev, EVF_session_id)) {
+		/* OpenSMTPD: the session's first line names the host, this one does not. */
+		if (!event_has(ev, EVF_provider))
+			set_provider(c, ev,
+			    find(c, c->messages, CONTEXT_MESSAGES, session_key(ev)));
 		return;
 	}
 	if (event_num(ev, EVF_direction) != DIRECTION_OUTBOUND)

@@ -239,8 +239,13 @@ detect_event(struct series_table *table, struct series *s, bool hit, int64_t wei
 		return false;
 	}
 	series_add(s, hit, weight, now_us);
-	if (rule->detector != DETECT_TREND && !hit)
+	/* Only what speaks for the trouble is judged: it will be the evidence. */
+	if (rule->detector != DETECT_TREND || rule->counting.change == CHANGE_UP) {
+		if (!hit)
+			return false;
+	} else if (rule->counting.change == CHANGE_DOWN && hit) {
 		return false;
+	}
 	*f = (struct figures){ .hits = s->window_hits,
 		.total = s->window_total,
 		.span_us = rule->counting.within_us,

@@ -522,7 +522,7 @@ series_restore(struct series_table *t, const struct series_row *row,
 		return -ENOENT;
 	}
 	s->number = row->number;
-	s->touched = row->touched;
+	s->touched = row->touched < INT64_C(1) << 53 ? row->touched : 0; /* else damage */
 	s->kept_at = s->npast > 0 ? s->past[0].at : 0;
 	if (s->first_us < t->since_us)
 		t->since_us = s->first_us;
