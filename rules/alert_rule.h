@@ -68,12 +68,12 @@ struct limit_hits {
 	bool told; /* engine_take_off() has named the rule */
 };
 
-struct conditions { /* what is looked at first comes first: rules are many and large */
+struct conditions {
 	size_t n;
 	struct limit_hits *hits; /* the rule's, or NULL; at MAX_LIMIT_HITS nothing holds */
 	uint32_t kinds;          /* bit per event kind that can match at all */
 	uint32_t outcomes;       /* bit per outcome; bit 0: events without one */
-	struct condition items[MAX_CONDITIONS];
+	struct condition *items; /* owned; rules are many, so as few as there are */
 };
 
 /* What the counting detectors want to know; 0 where a detector has no use for it. */

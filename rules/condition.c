@@ -182,6 +182,11 @@ conditions_read(const struct ynode *map, struct conditions *out, struct diags *d
 		diag_add(diags, map->at, "more than %d conditions", MAX_CONDITIONS);
 		return false;
 	}
+	out->items = calloc(map->n + 1, sizeof *out->items);
+	if (out->items == NULL) {
+		diag_add(diags, map->at, "out of memory");
+		return false;
+	}
 	for (size_t i = 0; i < map->n; i++) {
 		struct condition *c = &out->items[out->n];
 		enum event_field f = field_named(map->keys[i].text, map->keys[i].at, diags);
@@ -282,4 +287,5 @@ conditions_done(struct conditions *c)
 		pcre2_match_data_free(c->items[i].groups);
 		pcre2_code_free(c->items[i].re);
 	}
+	free(c->items);
 }

@@ -166,6 +166,30 @@ test_every_fault_refuses(void **state)
 	}
 }
 
+/* What comes back is waited for twice as long each time: one incident, not many. */
+static void
+test_flapping(void **state)
+{
+	static const int64_t at_min[] = { 0, 90, 90 + 60 + 110, 90 + 60 + 110 + 60 + 230 };
+	struct counts n = { 0 };
+	const struct engine_sink sink = { save, forget, tell, ended, NULL, NULL, &n };
+	struct engine *e = engine_new(*state, NULL);
+
+	assert_non_null(e);
+	for (size_t i = 0; i < sizeof at_min / sizeof *at_min; i++) {
+		feed(e, KIND_LIMIT, START_US + at_min[i] * 60 * US_PER_S);
+		assert_int_equal(engine_flush(e, &sink), 0);
+	}
+	assert_int_equal(n.ended, 0);
+	assert_int_equal(engine_alive(e), 1);
+	/* Resolved after an hour, and the third relapse is waited for eight hours. */
+	engine_tick(e, START_US + (at_min[3] + 60 + 8 * 60 - 1) * 60 * US_PER_S);
+	assert_int_equal(engine_alive(e), 1);
+	engine_tick(e, START_US + (at_min[3] + 60 + 8 * 60) * 60 * US_PER_S);
+	assert_int_equal(engine_alive(e), 0);
+	engine_free(e);
+}
+
 /* One stamp years ahead moves nothing; a log whose clock is wrong is believed at last. */
 static void
 test_stray_stamps(void **state)
@@ -222,6 +246,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_big_step),
 		cmocka_unit_test(test_pending_without_a_trace),
+		cmocka_unit_test(test_flapping),
 		cmocka_unit_test(test_stray_stamps),
 		cmocka_unit_test(test_every_fault_refuses),
 	};
