@@ -17,9 +17,13 @@ no_value(enum event_field field, const struct ynode *value, struct diags *diags)
 	const char *names[MAX_ENUM + 1] = { NULL };
 	const char *near = NULL;
 	enum event_type type = event_field_type(field);
-	bool named = type != EVT_TEXT && type != EVT_INT && type != EVT_SECONDS &&
-		     type != EVT_DELAYS;
+	bool named = type == EVT_KIND || type == EVT_DIRECTION || type == EVT_OUTCOME ||
+		     type == EVT_ORIGIN;
 
+	if (type == EVT_BOOL) {
+		names[0] = "yes";
+		names[1] = "no";
+	}
 	for (int64_t i = 1; named && i <= MAX_ENUM; i++) {
 		const char *name = event_enum_name(type, i);
 

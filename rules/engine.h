@@ -111,7 +111,7 @@ void engine_take_off(struct engine *engine, void (*fn)(void *ctx, struct str rul
 
 size_t engine_alive(const struct engine *engine);
 uint64_t engine_dropped(const struct engine *engine); /* for want of room */
-uint64_t engine_strays(const struct engine *engine); /* stamps that were not believed */
+uint64_t engine_strays(const struct engine *engine);  /* stamps that were not believed */
 size_t engine_series(const struct engine *engine);
 uint64_t engine_series_evicted(const struct engine *engine);
 

@@ -146,8 +146,10 @@ stream_since(struct store *store, int64_t since_us, struct stream_place *out,
 				     "SELECT min(+id) FROM attempt WHERE queue IS NULL "
 				     "AND time >= ?1 * 3600000000)",
 		    true },
-		[STREAM_EVENT] = { "SELECT min(+id) - 1 FROM event WHERE time >= ?1" },
-		[STREAM_CHANGE] = { "SELECT min(+id) - 1 FROM change WHERE at >= ?1" },
+		[STREAM_EVENT] = { "SELECT min(+id) - 1 FROM event WHERE time >= ?1",
+		    false },
+		[STREAM_CHANGE] = { "SELECT min(+id) - 1 FROM change WHERE at >= ?1",
+		    false },
 	};
 	struct stream_place place;
 	int r = stream_last(store, &place, err);

@@ -43,6 +43,9 @@ static const struct {
 	{ "rules:\n  - name: x\n    when: { kind: lmit }\n    summary: s\n"
 	  "    resolves: { after: 1h }\n",
 	    "3:19", "'lmit' is no value for kind, did you mean 'limit'?" },
+	{ "rules:\n  - name: x\n    when: { suspected: yess }\n    summary: s\n"
+	  "    resolves: { after: 1h }\n",
+	    "3:24", "'yess' is no value for suspected, did you mean 'yes'?" },
 	{ "rules:\n  - name: x\n    when: { text: { match: 'a(b' } }\n    summary: s\n"
 	  "    resolves: { after: 1h }\n",
 	    "3:32", "pattern: missing closing parenthesis" },
