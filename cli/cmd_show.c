@@ -33,7 +33,6 @@ static void
 print_row(const char *label, struct str text)
 {
 	AUTO(auto_free) char *block = NULL;
-	AUTO(buf_done) struct buf lines = { 0 };
 	size_t size = 0;
 	FILE *to;
 
