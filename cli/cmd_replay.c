@@ -29,6 +29,8 @@ struct replay {
 	struct buf out;
 	int64_t began_us, took_us;
 	size_t incidents, open;
+	/* Signs for which there was no room, stamps not believed, groups forgotten. */
+	uint64_t dropped, strays, groups_dropped;
 	struct engine_sink sink;
 };
 
@@ -164,6 +166,9 @@ add_json_summary(const struct replay *replay, struct buf *out)
 	json_int(&j, "unparsed", c->unparsed);
 	tally_json(&replay->tally, &j);
 	json_int(&j, "incidents", (int64_t)replay->incidents);
+	json_int(&j, "dropped", (int64_t)replay->dropped);
+	json_int(&j, "strays", (int64_t)replay->strays);
+	json_int(&j, "groups_dropped", (int64_t)replay->groups_dropped);
 	json_key(&j, "seconds");
 	buf_addf(out, "%.3f", (double)replay->took_us / US_PER_S);
 	json_end(&j);
@@ -206,6 +211,12 @@ print_text_summary(const struct replay *replay)
 	printf("\nrefused to clients: %lld, handed to local filters: %lld\n",
 	    (long long)t->outcomes[OUTCOME_REJECTED], (long long)t->internal);
 	printf("incidents: %zu, not resolved: %zu\n", replay->incidents, replay->open);
+	if (replay->dropped > 0)
+		printf("more than %d troubles at once: %llu were dropped\n",
+		    ENGINE_MAX_ALIVE, (unsigned long long)replay->dropped);
+	if (replay->strays > 0)
+		printf("lines with a time far in the future, taken as of then: %llu\n",
+		    (unsigned long long)replay->strays);
 }
 
 /* --- running --- */
@@ -243,6 +254,9 @@ run_once(struct replay *replay, struct input_job *job, const struct rulebook *bo
 	if (r == EXIT_FINE && engine_end(replay->engine, &replay->sink) < 0)
 		r = app_fail(EXIT_FAILED, "out of memory");
 	engine_take_off(replay->engine, tell_off, NULL);
+	replay->dropped = engine_dropped(replay->engine);
+	replay->strays = engine_strays(replay->engine);
+	replay->groups_dropped = engine_series_evicted(replay->engine);
 	engine_free(replay->engine);
 	buf_done(&replay->out);
 	replay->took_us = app_now_us() - replay->began_us;

@@ -43,6 +43,7 @@ struct pipeline {
 	    reference_us; /* stamps without a year are not later: a file's last change */
 	int64_t last_batch_us; /* wall clock when lines came last */
 	int64_t log_us;        /* the log's clock then; INT64_MIN: it has shown none */
+	bool told_full;        /* that incidents find no room */
 	bool stale;            /* the engine knows what was rolled back */
 	struct self *self;
 	struct self_samples samples; /* of the batch */
@@ -491,6 +492,11 @@ look_at_batch(struct pipeline *p)
 	for (size_t i = 0; i < p->nparsers; i++)
 		matcher_take_off(parser_matcher(p->parsers[i]), parser_rule_off, p);
 	engine_take_off(p->engine, alert_rule_off, p);
+	if (engine_dropped(p->engine) > 0 && !p->told_full) {
+		self_note(p->self, SELF_TABLE_FULL,
+		    "more than %d troubles at once, some are not kept", ENGINE_MAX_ALIVE);
+		p->told_full = true;
+	}
 	if (now_us == INT64_MIN || now_us - now_us % HOUR_US == p->judged_hour_us)
 		return 0;
 	p->judged_hour_us = now_us - now_us % HOUR_US;

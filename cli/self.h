@@ -28,6 +28,7 @@ enum { SELF_MAX_NOTICES = 32, SELF_TEXT_BYTES = 250 };
 #define SELF_UNPARSED "unparsed-share"
 #define SELF_RULE_OFF "rule-off"
 #define SELF_CHANNEL "channel-failing"
+#define SELF_TABLE_FULL "table-full"
 
 struct self *self_new(void); /* NULL without memory */
 void self_free(struct self *self);

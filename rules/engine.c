@@ -185,7 +185,7 @@ on_match(struct engine *e, const struct alert_rule *rule, const struct event *ev
     struct str line)
 {
 	struct str group = buf_str(&engine_shape(e, rule, ev)->group);
-	struct live *l = engine_find(e, rule, group);
+	struct live *l = engine_find_at(e, rule, group, ev);
 
 	if (l == NULL && (l = engine_create(e, rule, group, ev)) == NULL)
 		return;
@@ -358,10 +358,7 @@ expire(struct engine *e)
 			e->due_us = l->due_us < e->due_us ? l->due_us : e->due_us;
 			continue;
 		}
-		if (l->state == INCIDENT_RESOLVED || l->state == INCIDENT_PENDING)
-			engine_retire(e, l);
-		else
-			engine_resolve(e, l, l->due_us);
+		(void)engine_has_ended(e, l);
 	}
 }
 

@@ -8,8 +8,8 @@
  *            any size, with engine_restore() in between.
  * Ownership  Rules and catalogue are the caller's and must outlive the engine, which
  *            owns its incidents; those handed to the sink live until it returns.
- * Limits     ENGINE_MAX_ALIVE incidents; past that the oldest pending one goes, and
- *            without one nothing new opens: both are counted.
+ * Limits     ENGINE_MAX_ALIVE incidents; past that the oldest pending one goes, else the
+ *            oldest resolved one, and without one nothing new opens: all are counted.
  * Time       Never asks for it. Event time only goes forward: an event that is older
  *            than the one before counts as of now, its own stamp is kept.
  */

@@ -37,7 +37,7 @@ static void
 on_found(struct engine *e, const struct alert_rule *rule, struct series *s,
     const struct event *ev, struct str line, const struct figures *f)
 {
-	struct live *l = engine_find(e, rule, buf_str(&s->group));
+	struct live *l = engine_find_at(e, rule, buf_str(&s->group), ev);
 	uint8_t *fed = &e->fed[rule->trouble_index];
 	bool fresh = l == NULL;
 

@@ -64,6 +64,13 @@ struct engine {
 const struct shape_entry *engine_shape(struct engine *e, const struct alert_rule *rule,
     const struct event *ev);
 struct live *engine_find(struct engine *e, const struct alert_rule *rule, struct str group);
+/* The same for an event of its trouble: spans that ended before it end first. Logs of several
+ * hosts may be read one after the other, or a host's clock be behind: then the engine's time
+ * is ahead of the event's, and the incident is given so much longer. */
+struct live *engine_find_at(struct engine *e, const struct alert_rule *rule,
+    struct str group, const struct event *ev);
+/* Its quiet span is over: resolved, or, true, gone. */
+bool engine_has_ended(struct engine *e, struct live *l);
 /* A pending one; NULL without room or memory. */
 struct live *engine_create(struct engine *e, const struct alert_rule *rule,
     struct str group, const struct event *ev);

@@ -88,18 +88,26 @@ engine_retire(struct engine *e, struct live *l)
 	e->over = l;
 }
 
+/* Takes the oldest one of that state out. */
+static bool
+retire_one(struct engine *e, enum incident_state state)
+{
+	for (struct live *l = e->first; l != NULL; l = l->next)
+		if (l->state == state) {
+			engine_retire(e, l);
+			return true;
+		}
+	return false;
+}
+
+/* What only might come back does not keep out what is here. */
 static bool
 make_room(struct engine *e)
 {
 	if (e->alive < ENGINE_MAX_ALIVE)
 		return true;
 	e->dropped++;
-	for (struct live *l = e->first; l != NULL; l = l->next)
-		if (l->state == INCIDENT_PENDING) {
-			engine_retire(e, l);
-			return true;
-		}
-	return false;
+	return retire_one(e, INCIDENT_PENDING) || retire_one(e, INCIDENT_RESOLVED);
 }
 
 struct live *
@@ -113,6 +121,7 @@ engine_create(struct engine *e, const struct alert_rule *rule, struct str group,
 		return NULL;
 	link_live(e, l);
 	live_make_id(l);
+	l->lag_us = e->now_us > ev->time_us ? e->now_us - ev->time_us : 0;
 	return l;
 }
 
@@ -135,18 +144,52 @@ reopen_span(const struct live *l)
 	return span;
 }
 
+/* By the clock of the host whose lines these are; the engine's may be ahead of it. */
+static int64_t
+own_due(const struct live *l)
+{
+	if (l->state == INCIDENT_RESOLVED)
+		return l->resolved_us + reopen_span(l);
+	if (l->rule->quiet_us > 0)
+		return l->last_seen_us + l->rule->quiet_us;
+	if (l->state == INCIDENT_PENDING)
+		return l->last_seen_us + WEEK_US; /* no sign for a week */
+	return INT64_MAX;
+}
+
 void
 engine_set_due(struct engine *e, struct live *l)
 {
-	l->due_us = INT64_MAX;
-	if (l->state == INCIDENT_RESOLVED)
-		l->due_us = l->resolved_us + reopen_span(l);
-	else if (l->rule->quiet_us > 0)
-		l->due_us = l->last_seen_us + l->rule->quiet_us;
-	else if (l->state == INCIDENT_PENDING)
-		l->due_us = l->last_seen_us + WEEK_US; /* no sign for a week */
+	int64_t own_us = own_due(l);
+
+	l->due_us = own_us == INT64_MAX ? INT64_MAX : own_us + l->lag_us;
 	if (l->due_us < e->due_us)
 		e->due_us = l->due_us;
+}
+
+bool
+engine_has_ended(struct engine *e, struct live *l)
+{
+	if (l->state == INCIDENT_OPEN) {
+		engine_resolve(e, l, own_due(l));
+		return false;
+	}
+	engine_retire(e, l);
+	return true;
+}
+
+struct live *
+engine_find_at(struct engine *e, const struct alert_rule *rule, struct str group,
+    const struct event *ev)
+{
+	struct live *l = engine_find(e, rule, group);
+
+	while (l != NULL && own_due(l) <= ev->time_us)
+		if (engine_has_ended(e, l))
+			l = NULL;
+	if (l != NULL)
+		l->lag_us = e->now_us > ev->time_us ? e->now_us - ev->time_us : 0;
+	return l;
 }
 
 bool

@@ -55,6 +55,7 @@ struct incident {
 	struct str seen; /* lines: what the streak counts apart, see `distinct` of rules */
 	struct str affected; /* lines: names of relays that refused, newest last */
 	struct str samples;  /* lines: raw log lines, the first few and the last */
+	int64_t lag_us;      /* so far behind other hosts' lines its last event came */
 	int64_t relapses;    /* how often it came back after it was resolved */
 	/* Distinct addresses affected, estimated from the sketches (core/sketch.h). */
 	int64_t senders, recipients;

@@ -224,6 +224,7 @@ live_view(struct live *l)
 		.count = l->count,
 		.streak = l->streak,
 		.relapses = l->relapses,
+		.lag_us = l->lag_us,
 		.senders = sketch_count(&l->senders),
 		.recipients = sketch_count(&l->recipients),
 		.senders_seen = buf_str(&l->senders_text),
@@ -293,6 +294,7 @@ live_of(const struct alert_rule *rule, const struct incident *in)
 	l->told_us = sane(in->told_us);
 	l->count = sane(in->count);
 	l->streak = sane(in->streak);
+	l->lag_us = in->lag_us > 0 ? sane(in->lag_us) : 0;
 	l->relapses = sane(in->relapses);
 	(void)sketch_of_text(in->senders_seen, &l->senders);
 	(void)sketch_of_text(in->recipients_seen, &l->recipients);

@@ -33,7 +33,9 @@ struct live {
 	    relapses;
 	struct sketch senders, recipients;        /* distinct ones affected */
 	struct buf senders_text, recipients_text; /* the sketches, for live_view() */
-	int64_t due_us; /* when time alone changes it; INT64_MAX: never */
+	int64_t
+	    due_us; /* when time alone changes it, by the engine's clock; INT64_MAX: never */
+	int64_t lag_us; /* so far behind that clock its last event came */
 	bool dirty;
 	bool saved; /* the store may know it */
 	struct {

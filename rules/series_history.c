@@ -85,6 +85,8 @@ record_now(struct series *s, int64_t now_us)
 		s->npast -= old;
 		memmove(s->past, s->past + old, s->npast * sizeof *s->past);
 		s->base.before = -1; /* worked out anew, as after a restart */
+		if (s->npast == 0)
+			s->first_us = now_us; /* what is known is nothing: it learns anew */
 	}
 	if (!make_place(s))
 		return NULL;

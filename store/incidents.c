@@ -7,7 +7,7 @@
 #define INCIDENT_COLUMNS                                                                 \
 	"id, rule, severity, state, fields, host, provider, code_id, category, opened, " \
 	"last_seen, resolved, told, count, streak, summary, advice, url, affected, "     \
-	"samples, seen, trouble, relapses, senders, recipients, ack.at, ack.who, ack.note, noticed"
+	"samples, seen, trouble, relapses, senders, recipients, ack.at, ack.who, ack.note, noticed, lag"
 #define FROM_INCIDENT "FROM incident LEFT JOIN ack ON ack.incident = incident.id "
 
 int
@@ -41,6 +41,7 @@ store_save_incident(struct store *store, const struct incident *i, struct err *e
 	query_text(&q, store_not_null(i->senders_seen));
 	query_text(&q, store_not_null(i->recipients_seen));
 	query_int(&q, i->noticed_us);
+	query_int(&q, i->lag_us);
 	return store_run(store, &q, err);
 }
 
@@ -88,6 +89,7 @@ read_row(const struct query *q)
 		.ack_who = query_col_text(q, 26),
 		.ack_note = query_col_text(q, 27),
 		.noticed_us = query_col_int(q, 28),
+		.lag_us = query_col_int(q, 29),
 	};
 }
 

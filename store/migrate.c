@@ -110,6 +110,7 @@ static const char version_2[] =
     "ALTER TABLE incident ADD COLUMN trouble TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE incident ADD COLUMN relapses INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE incident ADD COLUMN noticed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incident ADD COLUMN lag INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE incident ADD COLUMN senders TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE incident ADD COLUMN recipients TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE message ADD COLUMN origin INTEGER;"

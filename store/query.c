@@ -61,14 +61,15 @@ static const char *const kept_sql[Q_COUNT] = {
 	    "INSERT INTO incident (id, rule, severity, state, fields, host, provider, "
 	    "code_id, category, opened, last_seen, resolved, told, count, streak, summary, "
 	    "advice, url, affected, samples, seen, trouble, relapses, senders, recipients, "
-	    "noticed) "
+	    "noticed, lag) "
 	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
-	    "?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26) ON CONFLICT (id) DO UPDATE SET "
+	    "?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27) ON CONFLICT (id) DO UPDATE SET "
 	    "rule = ?2, severity = ?3, state = ?4, fields = ?5, host = ?6, provider = ?7, "
 	    "code_id = ?8, category = ?9, opened = ?10, last_seen = ?11, resolved = ?12, "
 	    "told = ?13, count = ?14, streak = ?15, summary = ?16, advice = ?17, "
 	    "url = ?18, affected = ?19, samples = ?20, seen = ?21, trouble = ?22, "
-	    "relapses = ?23, senders = ?24, recipients = ?25, noticed = ?26",
+	    "relapses = ?23, senders = ?24, recipients = ?25, noticed = ?26, "
+	    "lag = ?27",
 	[Q_INCIDENT_FORGET] = "DELETE FROM incident WHERE id = ?1",
 
 	[Q_OUTBOX_ADD] =

@@ -190,6 +190,41 @@ test_flapping(void **state)
 	engine_free(e);
 }
 
+static void
+feed_host(struct engine *e, const char *host, enum event_kind kind, int64_t at_us)
+{
+	struct event ev = { .time_us = at_us };
+
+	event_set_num(&ev, EVF_kind, kind);
+	event_set_text(&ev, EVF_host, str_of(host));
+	assert_true(engine_feed(e, &ev, STR("line")));
+}
+
+/* One host's clock is five hours behind the other's: its trouble is one, and ends in time. */
+static void
+test_host_behind(void **state)
+{
+	struct counts n = { 0 };
+	const struct engine_sink sink = { save, forget, tell, ended, NULL, NULL, &n };
+	struct engine *e = engine_new(*state, NULL);
+
+	assert_non_null(e);
+	for (int64_t i = 0; i < 100; i++) {
+		int64_t at_us = START_US + i * 60 * US_PER_S;
+
+		feed_host(e, "mx1", KIND_CONNECTION, at_us);
+		feed_host(e, "mx2", KIND_LIMIT, at_us - 5 * HOUR_US);
+		assert_int_equal(engine_flush(e, &sink), 0);
+	}
+	assert_int_equal(n.ended, 0);
+	assert_int_equal(engine_alive(e), 1);
+	/* Two hours later by its own clock: an hour of quiet, and the hour to come back. */
+	feed_host(e, "mx2", KIND_LIMIT, START_US + (99 * 60 * US_PER_S) - 3 * HOUR_US);
+	assert_int_equal(engine_flush(e, &sink), 0);
+	assert_int_equal(n.ended, 1);
+	engine_free(e);
+}
+
 /* One stamp years ahead moves nothing; a log whose clock is wrong is believed at last. */
 static void
 test_stray_stamps(void **state)
@@ -247,6 +282,7 @@ main(void)
 		cmocka_unit_test(test_one_big_step),
 		cmocka_unit_test(test_pending_without_a_trace),
 		cmocka_unit_test(test_flapping),
+		cmocka_unit_test(test_host_behind),
 		cmocka_unit_test(test_stray_stamps),
 		cmocka_unit_test(test_every_fault_refuses),
 	};
