@@ -219,7 +219,8 @@ test_host_behind(void **state)
 	assert_int_equal(n.ended, 0);
 	assert_int_equal(engine_alive(e), 1);
 	/* Two hours later by its own clock: an hour of quiet, and the hour to come back. */
-	feed_host(e, "mx2", KIND_LIMIT, START_US + (99 * 60 * US_PER_S) - 3 * HOUR_US);
+	feed_host(e, "mx2", KIND_LIMIT,
+	    START_US + 99 * 60 * (int64_t)US_PER_S - 3 * HOUR_US);
 	assert_int_equal(engine_flush(e, &sink), 0);
 	assert_int_equal(n.ended, 1);
 	engine_free(e);
