@@ -43,6 +43,13 @@ add_special(struct buf *out, const unsigned char *p, size_t n)
 			buf_add(out, STR("\xef\xbf\xbd"));
 			return 1;
 		}
+		if (*p == 0xc2 && p[1] < 0xa0) { /* C1: a terminal may obey it */
+			char code[6] = { '\\', 'u', '0', '0', hex[p[1] >> 4],
+				hex[p[1] & 15] };
+
+			buf_add(out, (struct str){ code, sizeof code });
+			return len;
+		}
 		buf_add(out, (struct str){ (const char *)p, len });
 		return len;
 	}

@@ -191,8 +191,12 @@ add_unquoted(struct buf *out, struct str value)
 		c = value.p[++i];
 		if (c == 'u' && i + 4 < value.n && hex_digit(value.p[i + 3]) >= 0 &&
 		    hex_digit(value.p[i + 4]) >= 0) {
-			buf_add_char(out, (char)(hex_digit(value.p[i + 3]) * 16 +
-						 hex_digit(value.p[i + 4])));
+			int byte =
+			    hex_digit(value.p[i + 3]) * 16 + hex_digit(value.p[i + 4]);
+
+			if (byte >= 0x80)
+				buf_add_char(out, '\xc2'); /* U+0080 to U+009F, in UTF-8 */
+			buf_add_char(out, (char)byte);
 			i += 4;
 			continue;
 		}

@@ -53,7 +53,7 @@ test_json(void **state)
 				.summary = STR_INIT("Microsoft \"blocks\" us"),
 				.advice = STR_INIT("Ask\nthem"),
 				.url = STR_INIT("https://example.org/s3140"),
-				.samples = STR_INIT("one\ntwo\x01\n"),
+				.samples = STR_INIT("one\ntwo\x01\xc2\x9b\n"),
 			},
 			.want = "{\"type\":\"incident\",\"id\":\"0123456789ab\","
 				"\"rule\":\"ip-blocklisted\",\"severity\":\"critical\","
@@ -67,7 +67,7 @@ test_json(void **state)
 				"\"count\":7,\"relapses\":0,\"summary\":\"Microsoft \\\"blocks\\\" us\","
 				"\"advice\":\"Ask\\nthem\","
 				"\"url\":\"https://example.org/s3140\","
-				"\"samples\":[\"one\",\"two\\u0001\"]}",
+				"\"samples\":[\"one\",\"two\\u0001\\u009b\"]}",
 		},
 		{
 			.name = "what is empty is left out",
