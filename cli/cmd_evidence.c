@@ -325,15 +325,6 @@ add_text(struct printing *p, struct json *j, const char *key, struct str value)
 }
 
 static void
-add_time(struct json *j, const char *key, int64_t at_us)
-{
-	json_key(j, key);
-	buf_add_char(j->out, '"');
-	clock_rfc3339(j->out, at_us, 0);
-	buf_add_char(j->out, '"');
-}
-
-static void
 begin_list(struct json *j, const char *key)
 {
 	json_key(j, key);
@@ -363,8 +354,8 @@ json_replies(struct printing *p, struct json *j)
 		add_text(p, &one, "status", str_of(r->status));
 		add_text(p, &one, "relay_name", str_of(r->relay));
 		json_int(&one, "count", r->count);
-		add_time(&one, "first", r->first_us);
-		add_time(&one, "last", r->last_us);
+		json_time(&one, "first", r->first_us);
+		json_time(&one, "last", r->last_us);
 		json_end(&one);
 	}
 	buf_add_char(j->out, ']');
@@ -402,7 +393,7 @@ json_success(struct json *j, const char *key, int64_t at_us, const char *relay)
 	json_key(j, key);
 	struct json one = json_begin(j->out);
 
-	add_time(&one, "time", at_us);
+	json_time(&one, "time", at_us);
 	if (relay[0] != '\0')
 		json_text(&one, "relay_name", str_of(relay));
 	json_end(&one);
@@ -457,10 +448,10 @@ print_json(struct printing *p)
 	add_text(p, &j, "category", ev->in.category);
 	add_text(p, &j, "code_id", ev->in.code_id);
 	json_text(&j, "state", str_of(incident_state_name(ev->in.state)));
-	add_time(&j, "since", ev->in.opened_us);
-	add_time(&j, "last_seen", ev->in.last_seen_us);
+	json_time(&j, "since", ev->in.opened_us);
+	json_time(&j, "last_seen", ev->in.last_seen_us);
 	if (ev->in.resolved_us != 0)
-		add_time(&j, "resolved", ev->in.resolved_us);
+		json_time(&j, "resolved", ev->in.resolved_us);
 	json_int(&j, "count", ev->in.count);
 	json_int(&j, "senders", ev->in.senders);
 	json_int(&j, "recipients", ev->in.recipients);

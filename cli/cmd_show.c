@@ -287,15 +287,6 @@ print_text(struct showing *s)
 /* --- JSON: the incident, and what belongs to it --- */
 
 static void
-add_time(struct json *j, const char *key, int64_t at_us)
-{
-	json_key(j, key);
-	buf_add_char(j->out, '"');
-	clock_rfc3339(j->out, at_us, 0);
-	buf_add_char(j->out, '"');
-}
-
-static void
 begin_item(struct showing *s)
 {
 	if (s->n++ > 0)
@@ -310,7 +301,7 @@ json_change(void *ctx, const struct change_row *row)
 	begin_item(s);
 	struct json j = json_begin(&s->out);
 
-	add_time(&j, "at", row->at_us);
+	json_time(&j, "at", row->at_us);
 	json_text(&j, "change", str_of(notice_name(row->notice)));
 	json_end(&j);
 	return 0;
@@ -326,9 +317,9 @@ json_notice(void *ctx, const struct outbox_row *row, int64_t sent_us)
 
 	json_text(&j, "notice", str_of(notice_name(row->notice)));
 	if (sent_us != 0)
-		add_time(&j, "sent", sent_us);
+		json_time(&j, "sent", sent_us);
 	else
-		add_time(&j, "due", row->due_us);
+		json_time(&j, "due", row->due_us);
 	json_int(&j, "tries", row->tries);
 	if (row->last_error.n > 0)
 		json_text(&j, "error", row->last_error);

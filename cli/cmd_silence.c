@@ -168,22 +168,13 @@ read_match(struct silencing *s)
 /* --- what is told --- */
 
 static void
-add_time(struct json *j, const char *key, int64_t at_us)
-{
-	json_key(j, key);
-	buf_add_char(j->out, '"');
-	clock_rfc3339(j->out, at_us, 0);
-	buf_add_char(j->out, '"');
-}
-
-static void
 add_members(struct json *j, const struct silence_row *row)
 {
 	json_text(j, "type", STR("silence"));
 	json_int(j, "id", row->id);
 	json_text(j, "match", row->match);
-	add_time(j, "created", row->created_us);
-	add_time(j, "until", row->until_us);
+	json_time(j, "created", row->created_us);
+	json_time(j, "until", row->until_us);
 	json_text(j, "who", row->who);
 	if (row->reason.n > 0)
 		json_text(j, "reason", row->reason);

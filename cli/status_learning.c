@@ -92,15 +92,6 @@ learning_print(struct store *store, const struct alert_rules *rules, int64_t now
 	return r;
 }
 
-static void
-add_time(struct json *j, const char *key, int64_t at_us)
-{
-	json_key(j, key);
-	buf_add_char(j->out, '"');
-	clock_rfc3339(j->out, at_us, 0);
-	buf_add_char(j->out, '"');
-}
-
 int
 learning_json(struct store *store, const struct alert_rules *rules, int64_t now_us,
     struct buf *out, struct err *err)
@@ -125,8 +116,8 @@ learning_json(struct store *store, const struct alert_rules *rules, int64_t now_
 		json_text(&j, "detector", str_of(one->rule.detector));
 		json_text(&j, "state", seen ? STR("learning") : STR("nothing seen yet"));
 		if (seen) {
-			add_time(&j, "since", one->first_us);
-			add_time(&j, "until", one->first_us + one->rule.learn_us);
+			json_time(&j, "since", one->first_us);
+			json_time(&j, "until", one->first_us + one->rule.learn_us);
 		}
 		json_end(&j);
 	}

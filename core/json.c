@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/clock.h"
+
 /* Bytes that stand for themselves inside a JSON string: printable ASCII but " and \. */
 /* clang-format off */
 static const bool plain[256] = {
@@ -138,6 +140,15 @@ json_bool(struct json *j, const char *key, bool value)
 {
 	json_key(j, key);
 	buf_add(j->out, value ? STR("true") : STR("false"));
+}
+
+void
+json_time(struct json *j, const char *key, int64_t at_us)
+{
+	json_key(j, key);
+	buf_add_char(j->out, '"');
+	clock_rfc3339(j->out, at_us, 0);
+	buf_add_char(j->out, '"');
 }
 
 void

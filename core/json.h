@@ -22,6 +22,8 @@ void json_key(struct json *j, const char *key);
 void json_text(struct json *j, const char *key, struct str value);
 void json_int(struct json *j, const char *key, int64_t value);
 void json_bool(struct json *j, const char *key, bool value);
+/* Microseconds since 1970, as RFC 3339 in UTC. */
+void json_time(struct json *j, const char *key, int64_t at_us);
 /* value is JSON already. */
 void json_raw(struct json *j, const char *key, struct str value);
 

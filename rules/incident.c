@@ -65,15 +65,6 @@ add_text(struct json *j, const char *key, struct str value)
 		json_text(j, key, value);
 }
 
-static void
-add_time(struct json *j, const char *key, int64_t at_us)
-{
-	json_key(j, key);
-	buf_add_char(j->out, '"');
-	clock_rfc3339(j->out, at_us, 0);
-	buf_add_char(j->out, '"');
-}
-
 /* Lines as an array of strings. */
 static void
 add_lines(struct json *j, const char *key, struct str lines)
@@ -105,7 +96,7 @@ add_acknowledged(struct json *j, const struct incident *incident)
 	json_key(j, "acknowledged");
 	struct json ack = json_begin(j->out);
 
-	add_time(&ack, "at", incident->ack_at_us);
+	json_time(&ack, "at", incident->ack_at_us);
 	add_text(&ack, "who", incident->ack_who);
 	add_text(&ack, "note", incident->ack_note);
 	json_end(&ack);
@@ -125,12 +116,12 @@ incident_json(const struct incident *incident, struct buf *out)
 	add_text(&j, "provider", incident->provider);
 	add_text(&j, "code_id", incident->code_id);
 	add_text(&j, "category", incident->category);
-	add_time(&j, "opened", incident->opened_us);
+	json_time(&j, "opened", incident->opened_us);
 	if (incident->noticed_us != 0)
-		add_time(&j, "noticed", incident->noticed_us);
-	add_time(&j, "last_seen", incident->last_seen_us);
+		json_time(&j, "noticed", incident->noticed_us);
+	json_time(&j, "last_seen", incident->last_seen_us);
 	if (incident->resolved_us != 0)
-		add_time(&j, "resolved", incident->resolved_us);
+		json_time(&j, "resolved", incident->resolved_us);
 	json_int(&j, "count", incident->count);
 	json_int(&j, "relapses", incident->relapses);
 	if (incident->senders > 0)
@@ -139,7 +130,7 @@ incident_json(const struct incident *incident, struct buf *out)
 		json_int(&j, "recipients", incident->recipients);
 	add_acknowledged(&j, incident);
 	if (incident->silenced_us != 0)
-		add_time(&j, "silenced_until", incident->silenced_us);
+		json_time(&j, "silenced_until", incident->silenced_us);
 	add_text(&j, "summary", incident->summary);
 	add_text(&j, "advice", incident->advice);
 	add_text(&j, "url", incident->url);

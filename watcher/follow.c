@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "watcher/input.h"
+#include "watcher/source.h"
 #include "watcher/split.h"
 
 struct follow {
@@ -159,7 +160,7 @@ static ssize_t
 read_plain(struct follow *f, char *room, struct err *err)
 {
 	char again[MARK_TAIL_BYTES];
-	struct iovec parts[] = { { again, f->ntail }, { room, READER_BATCH_BYTES } };
+	struct iovec parts[] = { { again, f->ntail }, { room, SOURCE_BATCH_BYTES } };
 	off_t from = (off_t)(f->split.next_at - f->ntail);
 	ssize_t got;
 
@@ -183,11 +184,11 @@ int
 follow_read(struct follow *f, struct line_batch *batch, struct err *err)
 {
 	char *room;
-	int r = splitter_begin(&f->split, batch, &room);
+	int r = splitter_begin(&f->split, batch, SOURCE_BATCH_BYTES, &room);
 
 	if (r < 0)
 		return err_set(err, r, "read %s: out of memory", f->name);
-	ssize_t got = f->fd < 0 ? input_read(f->packed, room, READER_BATCH_BYTES, err)
+	ssize_t got = f->fd < 0 ? input_read(f->packed, room, SOURCE_BATCH_BYTES, err)
 				: read_plain(f, room, err);
 
 	if (got == -ESTALE && f->fd >= 0)

@@ -78,7 +78,7 @@ static int
 fill(struct reader *reader, struct line_batch *batch, struct err *err)
 {
 	char *room;
-	int r = splitter_begin(&reader->split, batch, &room);
+	int r = splitter_begin(&reader->split, batch, READER_BATCH_BYTES, &room);
 
 	if (r < 0)
 		return err_set(err, r, "read lines: out of memory");

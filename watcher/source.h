@@ -53,7 +53,9 @@ struct source_events {
 
 enum {
 	SOURCE_CURSOR_MAX = 1024,
-	SOURCE_BATCH_LINES = 8192, /* at most so many lines in one on_lines */
+	/* Of a file that is caught up with: a transaction for each, so rather much. */
+	SOURCE_BATCH_BYTES = 2 * 1024 * 1024,
+	SOURCE_BATCH_LINES = 16384, /* at most so many lines in one on_lines */
 };
 
 enum source_start {

@@ -48,19 +48,19 @@ splitter_done(struct splitter *s)
 }
 
 int
-splitter_begin(struct splitter *s, struct line_batch *batch, char **room_out)
+splitter_begin(struct splitter *s, struct line_batch *batch, size_t bytes, char **room_out)
 {
-	const size_t need = CARRY_BYTES + READER_BATCH_BYTES;
+	const size_t need = CARRY_BYTES + bytes;
 
 	batch->n = 0;
 	batch->nbytes = 0;
 	if (batch->bytes_cap < need) {
-		char *bytes = malloc(need);
+		char *more = malloc(need);
 
-		if (bytes == NULL)
+		if (more == NULL)
 			return -ENOMEM;
 		free(batch->bytes);
-		batch->bytes = bytes;
+		batch->bytes = more;
 		batch->bytes_cap = need;
 	}
 	if (s->ncarry > 0)
@@ -114,7 +114,7 @@ int
 splitter_finish(struct splitter *s, struct line_batch *batch)
 {
 	char *room;
-	int r = splitter_begin(s, batch, &room);
+	int r = splitter_begin(s, batch, 0, &room);
 
 	if (r < 0 || s->ncarry == 0)
 		return r;

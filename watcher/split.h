@@ -25,8 +25,9 @@ struct splitter {
 int splitter_init(struct splitter *s, uint64_t offset);
 void splitter_done(struct splitter *s);
 
-/* Empties the batch; up to READER_BATCH_BYTES may then be written to *room_out. */
-int splitter_begin(struct splitter *s, struct line_batch *batch, char **room_out);
+/* Empties the batch; up to so many bytes may then be written to *room_out. */
+int splitter_begin(struct splitter *s, struct line_batch *batch, size_t bytes,
+    char **room_out);
 /* So many bytes were written there: the batch gets the lines that are complete. */
 int splitter_feed(struct splitter *s, struct line_batch *batch, size_t n);
 /* Nothing more will come: the batch gets the last line, if it had no newline. */

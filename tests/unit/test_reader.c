@@ -141,7 +141,7 @@ feed(struct splitter *s, struct line_batch *batch, struct str bytes, struct buf 
 {
 	char *room;
 
-	assert_int_equal(splitter_begin(s, batch, &room), 0);
+	assert_int_equal(splitter_begin(s, batch, READER_BATCH_BYTES, &room), 0);
 	if (bytes.n > 0)
 		memcpy(room, bytes.p, bytes.n);
 	assert_int_equal(splitter_feed(s, batch, bytes.n), 0);
