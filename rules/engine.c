@@ -155,25 +155,28 @@ engine_set_horizon(struct engine *e, int64_t latest_us)
 
 /* --- match: each event is a sign --- */
 
-static void
-open_live(struct engine *e, struct live *l, const struct alert_rule *rule,
-    const struct event *ev)
+void
+engine_open(struct engine *e, struct live *l, const struct alert_rule *rule,
+    const struct event *ev, const struct figures *figures)
 {
+	if (l->state == INCIDENT_RESOLVED && l->rule->rank < rule->rank)
+		rule = l->rule; /* it was known better before */
 	l->relapses += l->state == INCIDENT_RESOLVED;
 	l->resolved_us = 0;
 	engine_set_state(e, l, INCIDENT_OPEN);
-	live_describe(l, e->catalogue, rule, ev, NULL);
+	live_describe(l, e->catalogue, rule, ev, figures);
 	live_add_notice(l, NOTICE_OPENED, ev->time_us);
 }
 
-/* A graver or better-informed rule of the same trouble takes the incident over. */
-static void
-take_over(struct engine *e, struct live *l, const struct alert_rule *rule,
-    const struct event *ev)
+void
+engine_take_over(struct engine *e, struct live *l, const struct alert_rule *rule,
+    const struct event *ev, const struct figures *figures)
 {
 	enum severity before = l->severity;
 
-	live_describe(l, e->catalogue, rule, ev, NULL);
+	if (rule->rank >= l->rule->rank)
+		return;
+	live_describe(l, e->catalogue, rule, ev, figures);
 	if (before > l->severity)
 		l->severity = before;
 	if (l->severity > before)
@@ -203,14 +206,12 @@ on_match(struct engine *e, const struct alert_rule *rule, const struct event *ev
 	bool enough = l->streak >= rule->in_a_row;
 
 	if (l->state == INCIDENT_OPEN) {
-		if (enough && rule->rank < l->rule->rank)
-			take_over(e, l, rule, ev);
+		if (enough)
+			engine_take_over(e, l, rule, ev, NULL);
 	} else if (enough && engine_is_inhibited(e, rule, group)) {
 		live_forget_streak(l); /* this much was the other trouble's */
 	} else if (enough) {
-		bool fresh = l->state == INCIDENT_PENDING;
-
-		open_live(e, l, fresh || rule->rank < l->rule->rank ? rule : l->rule, ev);
+		engine_open(e, l, rule, ev, NULL);
 	}
 	engine_set_due(e, l);
 }

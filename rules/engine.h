@@ -10,8 +10,9 @@
  *            owns its incidents; those handed to the sink live until it returns.
  * Limits     ENGINE_MAX_ALIVE incidents; past that the oldest pending one goes, else the
  *            oldest resolved one, and without one nothing new opens: all are counted.
- * Time       Never asks for it. Event time only goes forward: an event that is older
- *            than the one before counts as of now, its own stamp is kept.
+ * Time       Never asks for it. Its clock is the latest event's and only goes forward. An
+ *            event that is older is judged by its own stamp: logs of several hosts may be
+ *            read one after the other, or a host's clock be behind.
  */
 #ifndef RULES_ENGINE_H
 #define RULES_ENGINE_H

@@ -7,24 +7,6 @@
 #define RETRY_US (5 * 60 * (int64_t)US_PER_S) /* a silence that is held back */
 #define MINUTE_US (60 * (int64_t)US_PER_S)
 
-static void
-open_counted(struct engine *e, struct live *l, const struct alert_rule *rule,
-    const struct series *s, const struct event *ev, const struct figures *f)
-{
-	bool again = l->state == INCIDENT_RESOLVED;
-
-	if (again && l->rule->rank < rule->rank)
-		rule = l->rule; /* it was known better before */
-	engine_set_state(e, l, INCIDENT_OPEN);
-	l->relapses += again;
-	l->resolved_us = 0;
-	live_describe(l, e->catalogue, rule, ev, f);
-	if (!again)
-		for (size_t i = 0; i < SERIES_SAMPLES; i++)
-			live_add_sample(l, series_sample(s, i));
-	live_add_notice(l, NOTICE_OPENED, ev->time_us);
-}
-
 /* Where a share falls, the events that do not match are the trouble. */
 static bool
 falls(const struct alert_rule *rule)
@@ -60,15 +42,12 @@ on_found(struct engine *e, const struct alert_rule *rule, struct series *s,
 	if (ev->time_us > l->last_seen_us)
 		l->last_seen_us = ev->time_us;
 	l->dirty = true;
-	if (l->state != INCIDENT_OPEN) {
-		open_counted(e, l, rule, s, ev, f);
-	} else if (rule->rank < l->rule->rank) {
-		enum severity before = l->severity;
-
-		live_describe(l, e->catalogue, rule, ev, f);
-		l->severity = before > l->severity ? before : l->severity;
-		if (l->severity > before)
-			live_add_notice(l, NOTICE_ESCALATED, ev->time_us);
+	if (l->state == INCIDENT_OPEN) {
+		engine_take_over(e, l, rule, ev, f);
+	} else {
+		for (size_t i = 0; l->state == INCIDENT_PENDING && i < SERIES_SAMPLES; i++)
+			live_add_sample(l, series_sample(s, i));
+		engine_open(e, l, rule, ev, f);
 	}
 	engine_set_due(e, l);
 }

@@ -83,6 +83,12 @@ bool engine_is_inhibited(const struct engine *e, const struct alert_rule *rule,
     struct str group);
 
 /* --- engine.c --- */
+/* There are signs enough; figures: of a counting detector, else NULL. */
+void engine_open(struct engine *e, struct live *l, const struct alert_rule *rule,
+    const struct event *ev, const struct figures *figures);
+/* A rule of the same trouble that knows better takes an open incident over. */
+void engine_take_over(struct engine *e, struct live *l, const struct alert_rule *rule,
+    const struct event *ev, const struct figures *figures);
 void engine_resolve(struct engine *e, struct live *l, int64_t at_us);
 
 /* --- engine_count.c: the counting detectors --- */

@@ -172,16 +172,12 @@ class Follow(Events):
         for i in range(2, 6):
             self.write(i, 1)
             self.run_once()
-            before = time.monotonic()
             follower.wait(self.rows())
-            self.assertLess(time.monotonic() - before, 10)
-        time.sleep(0.1)
         self.assertEqual(follower.stop(signal.SIGINT)[0], 0)
 
     def test_store_that_comes_later(self):
         follower = self.follow()
         wait_until(lambda: self.folder.exists(), "folder")
-        time.sleep(0.2)
         self.write(1, 3)
         self.run_once()
         follower.wait(self.rows())
@@ -243,11 +239,11 @@ class Follow(Events):
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=support.ENVIRONMENT)
         self.assertTrue(process.stdout.read(100))
-        time.sleep(0.5)
-        with support.database(self.state):
-            pass
-        busy = support.ask(self.state, "PRAGMA wal_checkpoint(PASSIVE)")[0]
-        self.assertEqual(busy[1], busy[2], "nobody holds an old view of the store")
+
+        def checkpoint_is_whole():
+            busy = support.ask(self.state, "PRAGMA wal_checkpoint(PASSIVE)")[0]
+            return busy[1] == busy[2]
+        wait_until(checkpoint_is_whole, "a store of which nobody holds an old view")
         process.terminate()
         self.assertEqual(process.wait(support.PATIENCE_S), 0)
         process.stdout.close()
