@@ -11,6 +11,7 @@
 
 #include "core/diag.h"
 #include "core/str.h"
+#include "notify/settings.h"
 
 enum source_kind {
 	SOURCE_FILE,
@@ -48,7 +49,8 @@ struct config {
 	char *rules;    /* the admin's rules folder; NULL: /etc/mailwarden/rules.d */
 	struct config_source *sources; /* none: what this machine has */
 	size_t nsources;
-	struct config_relay relay;
+	struct config_relay relay; /* to go: see notify */
+	struct notify_settings notify;
 	struct yaml *yaml;
 };
 

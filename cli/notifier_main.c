@@ -33,6 +33,7 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_STO
 
 struct notify {
 	struct config config;
+	char *urls[1];
 	struct relay_settings relay;
 	struct outbox_settings outbox;
 	struct store *store;
@@ -83,15 +84,15 @@ read_config(struct notify *n, const char *path)
 		(void)setenv("TZ", n->config.timezone, 1);
 		tzset();
 	}
+	n->urls[0] = c->url;
 	n->relay = (struct relay_settings){
-		.url = c->url,
+		.urls = { n->urls, 1 },
 		.user = c->user,
-		.password_file = c->password_file,
-		.credential = c->credential,
+		.password.file = c->password_file,
 		.ca_file = c->ca_file,
 		.helo = c->helo,
 		.tls = tls[c->tls],
-		.timeout_s = (long)c->timeout_s,
+		.timeout_us = c->timeout_s * (int64_t)US_PER_S,
 	};
 	n->outbox = (struct outbox_settings){
 		.relay = &n->relay,
@@ -113,7 +114,9 @@ send_test(struct notify *n)
 				  id = { 0 };
 	struct err err = { "" };
 	int64_t now = now_us();
-	struct message_context context = { n->outbox.host, now, 0, n->outbox.version };
+	struct message_context context = { .host = n->outbox.host,
+		.now_us = now,
+		.version = n->outbox.version };
 
 	message_render(NULL, NOTICE_TEST, &context, &subject, &body);
 	buf_addf(&id, "test.%llx", (unsigned long long)now);
@@ -130,7 +133,7 @@ send_test(struct notify *n)
 
 	mail_render(&mail, &message);
 	printf("sending a test to %.*s through %s\n", STR_ARG(n->outbox.to[0]),
-	    n->relay.url);
+	    n->relay.urls.items[0]);
 	(void)fflush(stdout);
 	if (relay_send(&n->relay, mail_address(n->outbox.from), n->outbox.to, n->outbox.nto,
 		buf_str(&message), &err) == SEND_ACCEPTED) {

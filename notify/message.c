@@ -1,5 +1,7 @@
 #include "notify/message.h"
 
+#include <stdlib.h>
+
 #include "core/clock.h"
 #include "core/plain.h"
 #include "notify/mail.h"
@@ -328,4 +330,40 @@ message_render(const struct incident *incident, enum notice notice,
 		    MESSAGE_EVIDENCE_LINES / 2);
 	}
 	add_footer(body, incident, context);
+}
+
+struct message *
+message_new(struct str id, const struct told *items, size_t nitems,
+    const struct message_context *context)
+{
+	struct message *message = calloc(1, sizeof *message);
+	AUTO(buf_done) struct buf subject = { 0 };
+	AUTO(buf_done) struct buf body = { 0 };
+
+	if (message == NULL)
+		return NULL;
+	message_render(nitems == 0 ? NULL : &items->incident,
+	    nitems == 0 ? NOTICE_TEST : items->notice, context, &subject, &body);
+	message->id = str_dup(id);
+	message->host = str_dup(context->host);
+	message->version = str_dup(context->version);
+	message->at_us = context->now_us;
+	message->offset_min = context->offset_min;
+	message->is_test = nitems == 0;
+	message->subject = str_dup(buf_str(&subject));
+	message->text = str_dup(buf_str(&body));
+	return message;
+}
+
+void
+message_free(struct message *message)
+{
+	if (message == NULL)
+		return;
+	free(message->id);
+	free(message->host);
+	free(message->version);
+	free(message->subject);
+	free(message->text);
+	free(message);
 }

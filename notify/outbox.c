@@ -313,8 +313,10 @@ outbox_run(struct store *store, const struct outbox_settings *settings, int64_t 
 		.report = report,
 		.now_us = now_us,
 		.recipients = recipients,
-		.context = { settings->host, now_us, zone_offset_min(now_us),
-		    settings->version },
+		.context = { .host = settings->host,
+		    .now_us = now_us,
+		    .offset_min = zone_offset_min(now_us),
+		    .version = settings->version },
 	};
 
 	if (recipients == NULL)

@@ -52,7 +52,7 @@ auto_curl_free(char **p)
 static int
 read_url(struct session *s, struct err *err)
 {
-	const char *url = s->relay->url;
+	const char *url = s->relay->urls.n > 0 ? s->relay->urls.items[0] : NULL;
 	AUTO(auto_curl_free) char *scheme = NULL;
 	AUTO(auto_curl_free) char *host = NULL;
 	AUTO(auto_curl_free) char *port = NULL;
@@ -145,14 +145,9 @@ set_envelope(struct session *s, struct str sender, struct err *err)
 static int
 read_password(const struct relay_settings *relay, struct secret *secret, struct err *err)
 {
-	bool managed = secure_getenv("CREDENTIALS_DIRECTORY") != NULL;
-
-	if (relay->credential != NULL && (managed || relay->password_file == NULL))
-		return secret_read_credential(relay->credential, secret, err);
-	if (relay->password_file != NULL)
-		return secret_read_file(relay->password_file, secret, err);
-	return err_set(err, -EINVAL,
-	    "log in at the relay as %s: no password_file and no credential is set",
+	if (relay->password.file != NULL)
+		return secret_read_file(relay->password.file, secret, err);
+	return err_set(err, -EINVAL, "log in at the relay as %s: no password_file is set",
 	    relay->user);
 }
 
@@ -242,7 +237,8 @@ set_tls(struct session *s)
 static void
 set_exchange(struct session *s)
 {
-	long total = s->relay->timeout_s > 0 ? s->relay->timeout_s : RELAY_TIMEOUT_S;
+	long total = s->relay->timeout_us > 0 ? (long)(s->relay->timeout_us / 1000000)
+					      : RELAY_TIMEOUT_S;
 
 	curl_easy_setopt(s->curl, CURLOPT_CURLU, s->url);
 #if LIBCURL_VERSION_NUM >= 0x075500

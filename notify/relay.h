@@ -24,24 +24,6 @@
 
 enum { RELAY_CONNECT_S = 30, RELAY_TIMEOUT_S = 60 };
 
-enum relay_tls {
-	RELAY_TLS_REQUIRED, /* STARTTLS or smtps, or nothing is sent */
-	RELAY_TLS_TRY,      /* as REQUIRED if there is a user: no password in the clear */
-	RELAY_TLS_OFF,      /* for a relay on this machine */
-};
-
-struct relay_settings {
-	char *url;           /* smtp://host:587, smtps://host:465; no user in it */
-	char *user;          /* NULL: no AUTH */
-	char *password_file; /* refused if others can read it; NULL: none */
-	char *credential;    /* name below $CREDENTIALS_DIRECTORY, which, where it is set,
-				goes before password_file; NULL: none */
-	char *ca_file;       /* NULL: the system's */
-	char *helo;          /* NULL: the machine's name */
-	enum relay_tls tls;
-	long timeout_s; /* for the whole exchange, 0: RELAY_TIMEOUT_S */
-};
-
 /* message: RFC 5322 text with CRLF; sender and recipients: bare addresses. */
 enum send_result relay_send(const struct relay_settings *relay, struct str sender,
     const struct str *recipients, size_t nrecipients, struct str message, struct err *err);

@@ -114,6 +114,8 @@ read_or_wipe(const char *path, enum access_check check, struct secret *secret,
 int
 secret_read_file(const char *path, struct secret *secret, struct err *err)
 {
+	if (str_starts(str_of(path), STR("credential:")))
+		return secret_read_credential(path + strlen("credential:"), secret, err);
 	return read_or_wipe(path, OWNER_ONLY, secret, err);
 }
 

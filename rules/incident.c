@@ -22,6 +22,7 @@ static const char *const notices[] = {
 	[NOTICE_TEST] = "test",
 	[NOTICE_ACKNOWLEDGED] = "acknowledged",
 	[NOTICE_UNACKNOWLEDGED] = "unacknowledged",
+	[NOTICE_REMINDER] = "reminder",
 };
 
 static const char *

@@ -33,6 +33,8 @@ enum notice {
 	/* Only among the changes of an incident; nobody is told. */
 	NOTICE_ACKNOWLEDGED,
 	NOTICE_UNACKNOWLEDGED,
+	/* Only in the outbox: it is still open and nobody said that they work on it. */
+	NOTICE_REMINDER,
 };
 
 struct incident {

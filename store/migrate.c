@@ -121,9 +121,39 @@ static const char version_2[] =
     "  WHERE related_queue IS NOT NULL;"
     "ALTER TABLE attempt ADD COLUMN related TEXT;";
 
+/*
+ * Version 3: channels.
+ *
+ * delivery   what one channel is to tell of one notice (outbox.seq). rank 0: a channel of the
+ *            route's `to`; from 1 on its fallbacks in order, whose due is NULL until they
+ *            are wanted. message: left side of the Message-ID of the last try; trying: that
+ *            try's end is not known (a crash, a lost connection), so the same notices go out
+ *            again under the same id. queue_id: what the server said it queued the mail as.
+ *            fate: 0 not known, else an outcome (core/event.h) that the mail log told.
+ *            A notice's row in the outbox is sent when all its deliveries are, or are
+ *            covered by a fallback that is.
+ * channel    how each channel fares; failing_since 0: it works. login: only a person can
+ *            mend it.
+ */
+static const char version_3[] =
+    "CREATE TABLE delivery (id INTEGER PRIMARY KEY, notice INTEGER NOT NULL, "
+    "  channel TEXT NOT NULL, rank INTEGER NOT NULL, due INTEGER, "
+    "  tries INTEGER NOT NULL DEFAULT 0, last_error TEXT NOT NULL DEFAULT '', "
+    "  message TEXT NOT NULL DEFAULT '', trying INTEGER NOT NULL DEFAULT 0, sent INTEGER, "
+    "  queue_id TEXT NOT NULL DEFAULT '', fate INTEGER NOT NULL DEFAULT 0, "
+    "  fate_at INTEGER, UNIQUE (notice, channel));"
+    "CREATE INDEX delivery_due ON delivery (channel, due) "
+    "  WHERE sent IS NULL AND due IS NOT NULL;"
+    "CREATE INDEX delivery_sent ON delivery (channel, sent) WHERE sent IS NOT NULL;"
+    "CREATE INDEX delivery_message ON delivery (message) WHERE message <> '';"
+    "CREATE TABLE channel (name TEXT PRIMARY KEY, kind TEXT NOT NULL, "
+    "  failing_since INTEGER NOT NULL, tries INTEGER NOT NULL, login INTEGER NOT NULL, "
+    "  last_error TEXT NOT NULL, last_sent INTEGER NOT NULL) WITHOUT ROWID;";
+
 static const struct migration migrations[] = {
 	{ 1, version_1 },
 	{ 2, version_2 },
+	{ 3, version_3 },
 };
 
 static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
@@ -139,7 +169,7 @@ static_assert(SEVERITY_INFO == 1 && SEVERITY_WARNING == 2 && SEVERITY_CRITICAL =
 		  INCIDENT_PENDING == 0 && INCIDENT_OPEN == 1 && INCIDENT_RESOLVED == 2 &&
 		  NOTICE_OPENED == 1 && NOTICE_ESCALATED == 2 && NOTICE_RESOLVED == 3 &&
 		  NOTICE_TEST == 4 && NOTICE_ACKNOWLEDGED == 5 &&
-		  NOTICE_UNACKNOWLEDGED == 6,
+		  NOTICE_UNACKNOWLEDGED == 6 && NOTICE_REMINDER == 7,
     "incidents and notices as stored");
 
 static int

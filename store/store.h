@@ -33,7 +33,7 @@ enum store_mode {
 };
 
 enum {
-	STORE_SCHEMA_VERSION = 2,
+	STORE_SCHEMA_VERSION = 3,
 	STORE_TEXT_BYTES = 1000, /* of any text of an event; the rest is cut off */
 };
 

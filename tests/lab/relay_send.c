@@ -54,8 +54,9 @@ main(int argc, char **argv)
 		{ "to", 1, NULL, 'r' },
 		{ NULL, 0, NULL, 0 },
 	};
-	static const char *const results[] = { "accepted", "retry", "refused" };
-	struct relay_settings relay = { .tls = RELAY_TLS_REQUIRED };
+	static const char *const results[] = { "accepted", "retry", "refused", "login" };
+	char *urls[1] = { NULL }, credential[300];
+	struct relay_settings relay = { .urls = { urls, 1 }, .tls = RELAY_TLS_REQUIRED };
 	struct str sender = { NULL, 0 }, recipients[MAX_RECIPIENTS];
 	AUTO(buf_done) struct buf message = { 0 };
 	size_t n = 0, got;
@@ -65,13 +66,17 @@ main(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'u': relay.url = optarg; break;
+		case 'u': urls[0] = optarg; break;
 		case 'l': relay.user = optarg; break;
-		case 'p': relay.password_file = optarg; break;
-		case 'c': relay.credential = optarg; break;
+		case 'p': relay.password.file = optarg; break;
+		case 'c':
+			(void)snprintf(credential, sizeof credential, "credential:%s",
+			    optarg);
+			relay.password.file = credential;
+			break;
 		case 'a': relay.ca_file = optarg; break;
 		case 'h': relay.helo = optarg; break;
-		case 't': relay.timeout_s = atol(optarg); break;
+		case 't': relay.timeout_us = atol(optarg) * 1000000; break;
 		case 'f': sender = str_of(optarg); break;
 		case 'r':
 			if (n == MAX_RECIPIENTS)

@@ -88,7 +88,7 @@ serve(void *ctx)
 struct world {
 	struct fake fake;
 	struct store *store;
-	char folder[64], path[128], url[64];
+	char folder[64], path[128], url[64], *urls[1];
 	struct relay_settings relay;
 	struct outbox_settings settings;
 	struct outbox_report report;
@@ -127,8 +127,12 @@ setup(void **state)
 	assert_int_equal(getsockname(w->fake.listener, (struct sockaddr *)&at, &n), 0);
 	snprintf(w->url, sizeof w->url, "smtp://127.0.0.1:%d", ntohs(at.sin_port));
 	assert_int_equal(pthread_create(&w->fake.thread, NULL, serve, &w->fake), 0);
-	w->relay =
-	    (struct relay_settings){ .url = w->url, .tls = RELAY_TLS_OFF, .timeout_s = 30 };
+	w->urls[0] = w->url;
+	w->relay = (struct relay_settings){
+		.urls = { w->urls, 1 },
+		.tls = RELAY_TLS_OFF,
+		.timeout_us = 30 * 1000000,
+	};
 	w->settings = (struct outbox_settings){
 		.relay = &w->relay,
 		.from = STR("Warden <warden@mx1.example.org>"),

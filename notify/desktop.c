@@ -1,0 +1,13 @@
+#include "notify/channel.h"
+
+static enum send_result
+send(struct channel *channel, const struct message *message, struct receipt *receipt,
+    struct err *err)
+{
+	(void)message;
+	(void)receipt;
+	(void)err_set(err, -1, "%s: not there yet", channel->settings->name);
+	return SEND_RETRY;
+}
+
+const struct channel_type channel_desktop = { .kind = CHANNEL_DESKTOP, .send = send };
