@@ -14,6 +14,7 @@
 #include "parsers/pool.h"
 #include "rules/context.h"
 #include "rules/engine.h"
+#include "store/own_mail.h"
 
 /* Below MANY_LINES a batch is not worth other threads; each gets PORTION_LINES at a time. */
 enum { MANY_LINES = 2048, PORTION_LINES = 512 };
@@ -45,6 +46,8 @@ struct pipeline {
 	int64_t log_us;        /* the log's clock then; INT64_MIN: it has shown none */
 	bool told_full;        /* that incidents find no room */
 	bool stale;            /* the engine knows what was rolled back */
+	bool is_own;           /* the event is of a mail that we sent */
+	struct buf own_id;     /* of that mail */
 	struct self *self;
 	struct self_samples samples; /* of the batch */
 	int64_t judged_hour_us;      /* the log's hour when the ledger was looked at */
@@ -139,6 +142,7 @@ pipeline_close(struct pipeline *p)
 	engine_free(p->engine);
 	store_close(p->store);
 	self_free(p->self);
+	buf_done(&p->own_id);
 	free(p);
 }
 
@@ -207,6 +211,35 @@ flush_ledger(struct pipeline *p)
 	return store_add_ledger(p->store, p->source, p->hour_us, &counts, p->err);
 }
 
+/* Asked by the engine for each event: is it about a mail that mailwarden sent? */
+static bool
+find_own(void *ctx, const struct event *ev)
+{
+	struct pipeline *p = ctx;
+
+	if (!own_mail_may_be(ev))
+		return false;
+	buf_clear(&p->own_id);
+	int r = own_mail_find(p->store, ev, p->now_us, &p->own_id, p->err);
+
+	if (r < 0)
+		p->failed = r;
+	p->is_own = r > 0;
+	return p->is_own;
+}
+
+/* Our own mail: what became of it, and rows to trace it by. */
+static int
+take_own(struct pipeline *p, const struct event *ev)
+{
+	int r = own_mail_fate(p->store, buf_str(&p->own_id), ev, p->now_us, p->err);
+
+	if (r < 0)
+		return r;
+	p->totals.notices += r;
+	return store_add_uncounted(p->store, ev, p->err);
+}
+
 /* One event, in its turn: detectors, rows, counts. */
 static void
 take_event(struct pipeline *p, struct event *ev, struct str line)
@@ -219,10 +252,12 @@ take_event(struct pipeline *p, struct event *ev, struct str line)
 		p->failed = flush_ledger(p);
 	p->hour_us = hour_us;
 	p->counts.events++;
+	p->is_own = false;
 	if (!engine_feed(p->engine, ev, line))
 		p->failed = err_set(p->err, -ENOMEM, "out of memory");
 	else if (p->failed == 0)
-		p->failed = store_add_event(p->store, ev, p->err);
+		p->failed =
+		    p->is_own ? take_own(p, ev) : store_add_event(p->store, ev, p->err);
 }
 
 static void
@@ -446,6 +481,7 @@ begin(struct pipeline *p, const char *source, struct err *err)
 	if (p->stale && renew_engine(p, err) < 0)
 		return -EIO;
 	engine_set_horizon(p->engine, p->now_us + AHEAD_US);
+	engine_set_own(p->engine, find_own, p);
 	return store_begin(p->store, err);
 }
 

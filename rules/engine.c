@@ -401,6 +401,20 @@ is_stray(struct engine *e, int64_t at_us)
 	return true;
 }
 
+/* The detectors' part of an event that the context has completed. */
+static void
+judge(struct engine *e, struct event *ev, struct str line)
+{
+	memset(e->touched, 0, e->rules->ntroubles + 1);
+	memset(e->fed, 0, e->rules->ntroubles + 1);
+	for (size_t i = 0; i < e->nshapes; i++)
+		e->shapes[i].now = NULL;
+	const struct picked picked = dispatch_pick(e->dispatch, ev);
+
+	feed_hits(e, ev, line, &picked);
+	feed_signs(e, ev, line, &picked);
+}
+
 bool
 engine_feed(struct engine *e, struct event *ev, struct str line)
 {
@@ -410,16 +424,17 @@ engine_feed(struct engine *e, struct event *ev, struct str line)
 		ev->time_us = e->now_us;
 	context_apply(e->context, ev);
 	engine_tick(e, ev->time_us);
-	memset(e->touched, 0, e->rules->ntroubles + 1);
-	memset(e->fed, 0, e->rules->ntroubles + 1);
-	for (size_t i = 0; i < e->nshapes; i++)
-		e->shapes[i].now = NULL;
-	const struct picked picked = dispatch_pick(e->dispatch, ev);
-
-	feed_hits(e, ev, line, &picked);
-	feed_signs(e, ev, line, &picked);
+	if (e->is_own == NULL || !e->is_own(e->own_ctx, ev))
+		judge(e, ev, line);
 	ev->time_us = stamp_us; /* what was logged is what is kept */
 	return !e->out_of_memory;
+}
+
+void
+engine_set_own(struct engine *e, engine_own_fn *is_own, void *ctx)
+{
+	e->is_own = is_own;
+	e->own_ctx = ctx;
 }
 
 void

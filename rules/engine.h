@@ -83,6 +83,11 @@ void engine_set_horizon(struct engine *engine, int64_t latest_us);
  */
 bool engine_feed(struct engine *engine, struct event *ev, struct str line);
 
+/* Asked about each completed event: those of mailwarden's own mail are not judged (design,
+ * invariant 7). NULL: all are judged. */
+typedef bool engine_own_fn(void *ctx, const struct event *ev);
+void engine_set_own(struct engine *engine, engine_own_fn *is_own, void *ctx);
+
 /* What the sink was told to remember, before a restart. */
 void engine_remember(struct engine *engine, const struct context_slot *slot);
 /* A message as the store kept it, the oldest first: context_restore_message(). */

@@ -56,6 +56,8 @@ struct engine {
 	uint8_t *hit;     /* by rule: `when` held for this event */
 	size_t *open_of;  /* by trouble: open incidents */
 	bool out_of_memory;
+	engine_own_fn *is_own;
+	void *own_ctx;
 };
 
 /* --- engine_table.c: incidents by trouble and group --- */

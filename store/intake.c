@@ -214,8 +214,8 @@ count_event(struct store *store, const struct event *ev, const struct numbers *n
 	    weight > max_weight ? max_weight : weight, err);
 }
 
-int
-store_add_event(struct store *store, const struct event *ev, struct err *err)
+static int
+add_event(struct store *store, const struct event *ev, bool counted, struct err *err)
 {
 	struct numbers n;
 	int r = store_may_write(store, err);
@@ -226,7 +226,19 @@ store_add_event(struct store *store, const struct event *ev, struct err *err)
 	r = look_up(store, ev, &n, err);
 	if (r == 0)
 		r = add_row(store, ev, &n, err);
-	if (r == 0)
+	if (r == 0 && counted)
 		r = count_event(store, ev, &n, err);
 	return store_wrote(store, r);
+}
+
+int
+store_add_event(struct store *store, const struct event *ev, struct err *err)
+{
+	return add_event(store, ev, true, err);
+}
+
+int
+store_add_uncounted(struct store *store, const struct event *ev, struct err *err)
+{
+	return add_event(store, ev, false, err);
 }

@@ -126,14 +126,14 @@ static const char version_2[] =
  *
  * delivery   what one channel is to tell of one notice (outbox.seq). rank 0: a channel of the
  *            route's `to`; from 1 on its fallbacks in order, whose due is NULL until they
- *            are wanted. message: left side of the Message-ID of the last try; trying: that
- *            try's end is not known (a crash, a lost connection), so the same notices go out
- *            again under the same id. queue_id: what the server said it queued the mail as.
+ *            are wanted. message: left side of the Message-ID of the last try; trying: 1
+ *            that try's end is not known (a crash, a lost connection), so the same notices
+ *            go out again under the same id; 2 it was refused: it goes alone. queue_id: what the server said it queued the mail as.
  *            fate: 0 not known, else an outcome (core/event.h) that the mail log told.
  *            A notice's row in the outbox is sent when all its deliveries are, or are
- *            covered by a fallback that is.
- * channel    how each channel fares; failing_since 0: it works. login: only a person can
- *            mend it.
+ *            covered by a fallback that is; then their due is NULL. See store/delivery.h.
+ * channel    how each channel fares; failing_since 0: it works. login: 1 only a person can
+ *            mend it, 2 it refused a message (store/channels.h).
  */
 static const char version_3[] =
     "CREATE TABLE delivery (id INTEGER PRIMARY KEY, notice INTEGER NOT NULL, "
@@ -146,6 +146,10 @@ static const char version_3[] =
     "  WHERE sent IS NULL AND due IS NOT NULL;"
     "CREATE INDEX delivery_sent ON delivery (channel, sent) WHERE sent IS NOT NULL;"
     "CREATE INDEX delivery_message ON delivery (message) WHERE message <> '';"
+    "CREATE INDEX delivery_queue ON delivery (queue_id) WHERE queue_id <> '';"
+    "CREATE TRIGGER delivery_gone AFTER DELETE ON outbox BEGIN "
+    "  DELETE FROM delivery WHERE notice = old.seq; END;"
+    "CREATE INDEX outbox_incident ON outbox (incident);"
     "CREATE TABLE channel (name TEXT PRIMARY KEY, kind TEXT NOT NULL, "
     "  failing_since INTEGER NOT NULL, tries INTEGER NOT NULL, login INTEGER NOT NULL, "
     "  last_error TEXT NOT NULL, last_sent INTEGER NOT NULL) WITHOUT ROWID;";

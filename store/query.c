@@ -84,6 +84,12 @@ static const char *const kept_sql[Q_COUNT] = {
 	    "UPDATE outbox SET due = ?2, tries = tries + 1, last_error = ?3 "
 	    "WHERE id = ?1 AND sent IS NULL",
 
+	[Q_OWN_MAIL_FIND] =
+	    "SELECT message FROM delivery JOIN outbox ON outbox.seq = delivery.notice "
+	    "WHERE delivery.message = ?1 AND outbox.created >= ?2 LIMIT 1",
+	[Q_OWN_MAIL_FIND_QUEUE] =
+	    "SELECT message FROM delivery JOIN outbox ON outbox.seq = delivery.notice "
+	    "WHERE delivery.queue_id = ?1 AND outbox.created >= ?2 LIMIT 1",
 	[Q_SERIES_ADD] = "INSERT OR REPLACE INTO series (id, rule, fields, mark) "
 			 "VALUES (?1, ?2, ?3, ?4)",
 	[Q_SERIES_SAVE] = "INSERT OR REPLACE INTO series_body (series, touched, body) "

@@ -39,6 +39,12 @@ enum {
 
 /* Creates what is missing of the folders that lead to path (0700), as STORE_WRITE does. */
 int store_make_folders(const char *path, struct err *err);
+/*
+ * A file beside the store, or the store's own, open for reading and writing. Made if it is
+ * not there, with mode 0600; in a folder whose setgid bit is set (mode 02000) with 0660: then
+ * the programs that share the store are different users of one group.
+ */
+int store_make_file(const char *path, int *fd_out, struct err *err);
 int store_open(const char *path, enum store_mode mode, struct store **store_out,
     struct err *err);
 void store_close(struct store *store); /* NULL is fine; rolls back what is open */
@@ -63,6 +69,8 @@ int store_cursor_set(struct store *store, struct str source, struct str cursor,
  * that.
  */
 int store_add_event(struct store *store, const struct event *ev, struct err *err);
+/* The rows alone, nothing is counted: for mailwarden's own mail (store/own_mail.h). */
+int store_add_uncounted(struct store *store, const struct event *ev, struct err *err);
 
 /* Ledger: what became of a source's lines in that hour. Added up. */
 struct ledger_counts {
