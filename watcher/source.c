@@ -13,6 +13,9 @@
 enum {
 	FIRST_WAIT_S = 1,
 	MAX_WAIT_S = 30,
+	/* Lines that come one by one are taken together, or each would cost a commit. The
+	 * first after a quiet moment is taken at once. */
+	PAUSE_US = 80 * 1000,
 };
 
 int
@@ -33,6 +36,7 @@ source_close(struct source *src)
 	sd_event_source_disable_unref(src->io);
 	sd_event_source_disable_unref(src->again);
 	sd_event_source_disable_unref(src->retry);
+	sd_event_source_disable_unref(src->pause);
 	line_batch_done(&src->batch);
 	free(src->name);
 	src->ops->close(src);
@@ -156,17 +160,43 @@ on_retry(sd_event_source *s, uint64_t usec, void *ctx)
 	return 0;
 }
 
+static void
+look(struct source *src, uint64_t now_us)
+{
+	src->turned_us = now_us;
+	/* While lines are refused nothing is read, whatever happens to the file. */
+	if (src->ops->wake(src) && !(src->waiting && has_lines(src)))
+		run_turn(src);
+}
+
+static int
+on_pause(sd_event_source *s, uint64_t usec, void *ctx)
+{
+	struct source *src = ctx;
+	uint64_t now_us = usec;
+
+	(void)sd_event_now(sd_event_source_get_event(s), CLOCK_MONOTONIC, &now_us);
+	(void)sd_event_source_set_enabled(src->io, SD_EVENT_ON);
+	look(src, now_us);
+	return 0;
+}
+
 static int
 on_io(sd_event_source *s, int fd, uint32_t revents, void *ctx)
 {
 	struct source *src = ctx;
+	uint64_t now_us = 0;
 
-	(void)s;
 	(void)fd;
 	(void)revents;
-	/* While lines are refused nothing is read, whatever happens to the file. */
-	if (src->ops->wake(src) && !(src->waiting && has_lines(src)))
-		run_turn(src);
+	(void)sd_event_now(sd_event_source_get_event(s), CLOCK_MONOTONIC, &now_us);
+	if (now_us >= src->turned_us + PAUSE_US) {
+		look(src, now_us);
+		return 0;
+	}
+	(void)sd_event_source_set_enabled(src->io, SD_EVENT_OFF);
+	(void)sd_event_source_set_time(src->pause, src->turned_us + PAUSE_US);
+	(void)sd_event_source_set_enabled(src->pause, SD_EVENT_ONESHOT);
 	return 0;
 }
 
@@ -183,6 +213,11 @@ source_attach(struct source *src, sd_event *loop, int fd, uint32_t poll_events,
 		    on_retry, src);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(src->retry, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time_relative(loop, &src->pause, CLOCK_MONOTONIC, 0, 1000,
+		    on_pause, src);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(src->pause, SD_EVENT_OFF);
 	if (r >= 0 && fd >= 0)
 		r = sd_event_add_io(loop, &src->io, fd, poll_events, on_io, src);
 	return r < 0 ? err_set(err, r, "watch %s: %s", src->name, strerror(-r)) : 0;

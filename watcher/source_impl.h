@@ -39,7 +39,9 @@ struct source {
 	size_t taken;     /* lines of the batch */
 	bool owes_cursor; /* to be offered without lines */
 	sd_event_source *io, *again, *retry;
-	unsigned wait_s; /* before the next retry */
+	sd_event_source *pause; /* ends a pause, see PAUSE_US */
+	uint64_t turned_us;     /* monotonic, when it was woken last */
+	unsigned wait_s;        /* before the next retry */
 	bool waiting;
 };
 
