@@ -32,8 +32,8 @@ struct command {
 extern const struct command cmd_trace;
 extern const struct command cmd_ack, cmd_events, cmd_show, cmd_silence;
 extern const struct command cmd_evidence, cmd_explain;
-extern const struct command cmd_check, cmd_incidents, cmd_notify, cmd_parse, cmd_replay,
-    cmd_run, cmd_status;
+extern const struct command cmd_check, cmd_config, cmd_incidents, cmd_notify, cmd_parse,
+    cmd_replay, cmd_run, cmd_status;
 
 void app_help(const struct command *command, FILE *to);
 /* "mailwarden COMMAND: what", then how to get help; returns EXIT_USAGE. */

@@ -116,6 +116,9 @@ on_incident(void *ctx, const struct incident *found)
 		r = store_commit(a->store, &a->err);
 	if (r == 0)
 		print_done(a, &in);
+	/* A reminder may be due again. The acknowledgement holds without a knock. */
+	if (r == 0 && a->undo)
+		show_knock(&a->show);
 	return r;
 }
 

@@ -6,11 +6,14 @@
 
 #include "cli/app.h"
 #include "cli/config.h"
+#include "cli/config_review.h"
 #include "rules/alert.h"
 
 struct check {
 	bool json;
-	const char *rules, *config;
+	const char *rules, *path;
+	bool loaded;
+	struct config config; /* if loaded */
 	struct diags diags;
 	size_t parser_examples, alert_examples;
 };
@@ -18,7 +21,8 @@ struct check {
 static void
 check_rules(struct check *c)
 {
-	struct rule_dirs dirs = app_rule_dirs(c->rules);
+	const char *own = c->rules != NULL || !c->loaded ? c->rules : c->config.rules;
+	struct rule_dirs dirs = app_rule_dirs(own);
 	struct rulebook book = { 0 };
 	int p = ruleset_load(dirs.dirs, dirs.n, &book.parsers, &c->diags);
 	int k = app_load_catalogue(&dirs, &book.catalogue, &c->diags);
@@ -35,6 +39,8 @@ check_rules(struct check *c)
 		    strerror(p < 0   ? -p
 			     : k < 0 ? -k
 				     : -a));
+	if (a == 0 && c->loaded)
+		config_review_rules(&c->config, book.alerts, &c->diags);
 	if (!c->json && c->diags.errors == 0)
 		printf("%zu parser rules, %zu examples; %zu alert rules, %zu examples; "
 		       "%zu reply codes: all as expected\n",
@@ -47,14 +53,13 @@ check_rules(struct check *c)
 static void
 check_config(struct check *c)
 {
-	struct config config;
-
-	if (config_load(c->config, &config, &c->diags) == 0) {
-		if (!c->json)
-			printf("configuration %s: %s\n", config.path,
-			    config.found ? "as expected" : "not there, defaults hold");
-		config_done(&config);
-	}
+	c->loaded = config_load(c->path, &c->config, &c->diags) == 0;
+	if (!c->loaded)
+		return;
+	config_review(&c->config, &c->diags);
+	if (!c->json && c->diags.errors == 0)
+		printf("configuration %s: %s\n", c->config.path,
+		    c->config.found ? "as expected" : "not there, defaults hold");
 }
 
 static int
@@ -70,7 +75,7 @@ run(int argc, char **argv)
 		switch (c) {
 		case 'j': check.json = true; break;
 		case 'r': check.rules = optarg; break;
-		case 'c': check.config = optarg; break;
+		case 'c': check.path = optarg; break;
 		default: return app_usage(&cmd_check, "%s", "");
 		}
 	}
@@ -95,6 +100,8 @@ run(int argc, char **argv)
 			fprintf(stderr, "%zu faults\n", check.diags.errors);
 	}
 	diags_done(&check.diags);
+	if (check.loaded)
+		config_done(&check.config);
 	return good ? EXIT_FINE : EXIT_CONFIG;
 }
 
@@ -104,8 +111,10 @@ const struct command cmd_check = {
 	.summary = "validates configuration and rules, runs the rules' examples",
 	.help =
 	    "Loads configuration and all rules, runs every example that the rules carry, and tells\n"
-	    "each fault with file, line and column. Exit code 3 if there is one.\n\n"
-	    "  --rules DIR    rules that add to the shipped ones, in place of /etc/mailwarden/rules.d\n"
+	    "each fault with file, line and column. Exit code 3 if there is one. It looks at the\n"
+	    "secret files and programs that the configuration names, and warns where an alert\n"
+	    "would reach nobody.\n\n"
+	    "  --rules DIR    rules that add to the shipped ones, in place of the configuration's\n"
 	    "  --config FILE  in place of /etc/mailwarden/mailwarden.yaml\n"
 	    "  --json         one JSON object for each fault, then a summary",
 	.run = run,

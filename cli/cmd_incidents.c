@@ -54,7 +54,7 @@ print_text(const struct list *list, const struct incident *in)
 	show_folded(buf_str(&marks), 2, stdout);
 	show_folded(in->summary, 4, stdout);
 	if (in->state == INCIDENT_OPEN)
-		show_folded(in->advice, 4, stdout);
+		show_paragraphs(in->advice, 4, stdout);
 }
 
 static int

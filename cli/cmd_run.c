@@ -20,7 +20,7 @@ struct run_options {
 	    named[MAX_NAMED]; /* --file, --journal; owned after make_absolute() */
 	size_t nnamed;
 	const char *config, *rules, *state;
-	bool once, from_end;
+	bool once, from_end, no_notifier;
 };
 
 /* A log that nobody writes any more is a leftover: the journal is what lives. */
@@ -67,6 +67,7 @@ run_with(const struct run_options *o, const struct config *config)
 		.state = o->state != NULL ? o->state : config->state,
 		.start = o->from_end ? SOURCE_FROM_END : SOURCE_FROM_START,
 		.once = o->once,
+		.no_notifier = o->no_notifier,
 		.sources = o->named,
 		.nsources = o->nnamed,
 	};
@@ -100,12 +101,14 @@ parse_options(struct run_options *o, int argc, char **argv)
 		{ "state", required_argument, NULL, 's' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "rules", required_argument, NULL, 'r' },
-		{ "from-end", no_argument, NULL, 'e' }, { 0 } };
+		{ "from-end", no_argument, NULL, 'e' },
+		{ "no-notifier", no_argument, NULL, 'n' }, { 0 } };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'o': o->once = true; break;
+		case 'n': o->no_notifier = true; break;
 		case 'e': o->from_end = true; break;
 		case 's': o->state = optarg; break;
 		case 'c': o->config = optarg; break;
@@ -183,18 +186,20 @@ const struct command cmd_run = {
 	.args = "[--once] [OPTIONS]",
 	.summary = "the daemon: watches, stores, tells",
 	.help =
-	    "Follows the mail logs of this machine, keeps events and incidents in the store, and mails\n"
-	    "what matters through the relay of the configuration.\n\n"
+	    "Follows the mail logs of this machine, keeps events and incidents in the store, and starts\n"
+	    "mailwarden-notify, which tells what matters through the channels of the configuration.\n\n"
 	    "  --once           catch up, tell, stop\n"
 	    "  --file PATH      follow this log; may be given more than once\n"
 	    "  --journal[=DIR]  follow the journal, of this machine or in DIR\n"
 	    "                   (without --file and --journal: `sources` of the configuration, or\n"
 	    "                   /var/log/mail.log, /var/log/maillog, else the journal)\n"
 	    "  --from-end       of a log never seen before, only what comes from now on\n"
+	    "  --no-notifier    tell nobody: mailwarden-notify runs as a service of its own\n"
 	    "  --state FILE     the store, in place of the configuration's\n"
 	    "  --config FILE    in place of /etc/mailwarden/mailwarden.yaml\n"
 	    "  --rules DIR      rules that add to the shipped ones, in place of\n"
 	    "                   /etc/mailwarden/rules.d\n\n"
-	    "SIGHUP reloads the rules; a broken file changes nothing and says so.",
+	    "SIGHUP reloads the rules, and the notifier's configuration; a broken file changes\n"
+	    "nothing and says so.",
 	.run = run,
 };

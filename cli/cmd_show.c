@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "cli/show.h"
+#include "cli/status_channels.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/members.h"
@@ -163,7 +164,7 @@ print_advice(const struct incident *in)
 	if (in->advice.n == 0 && in->url.n == 0)
 		return;
 	puts("\nWhat to do");
-	show_folded(in->advice, 2, stdout);
+	show_paragraphs(in->advice, 2, stdout);
 	show_folded(in->url, 2, stdout);
 }
 
@@ -227,12 +228,14 @@ print_notice(void *ctx, const struct outbox_row *row, int64_t sent_us)
 	if (s->n++ == 0)
 		puts("\nNotices");
 	buf_addf(&text, "%s: ", notice_name(row->notice));
-	if (sent_us != 0) {
+	if (sent_us != 0 && row->tries == 0) {
+		buf_add(&text, row->last_error); /* nobody was to be told */
+	} else if (sent_us != 0) {
 		buf_add(&text, STR("sent "));
 		clock_minute(&text, sent_us);
 	} else if (row->tries > 0) {
-		buf_addf(&text, "not sent after %lld tr%s: %.*s", (long long)row->tries,
-		    row->tries == 1 ? "y" : "ies", STR_ARG(row->last_error));
+		buf_addf(&text, "not sent by all after %lld tr%s", (long long)row->tries,
+		    row->tries == 1 ? "y" : "ies");
 	} else if (row->due_us > s->now_us) {
 		buf_add(&text, STR("waits until "));
 		clock_minute(&text, row->due_us);
@@ -240,7 +243,7 @@ print_notice(void *ctx, const struct outbox_row *row, int64_t sent_us)
 		buf_add(&text, STR("waits to be sent"));
 	}
 	show_folded(buf_str(&text), 2, stdout);
-	return 0;
+	return deliveries_print(s->store, row->id, s->now_us, &s->err);
 }
 
 /* The silences that hold it. */
@@ -323,8 +326,11 @@ json_notice(void *ctx, const struct outbox_row *row, int64_t sent_us)
 	json_int(&j, "tries", row->tries);
 	if (row->last_error.n > 0)
 		json_text(&j, "error", row->last_error);
+	json_key(&j, "channels");
+	int r = deliveries_json(s->store, row->id, &s->out, &s->err);
+
 	json_end(&j);
-	return 0;
+	return r;
 }
 
 static int

@@ -313,6 +313,7 @@ end(struct silencing *s, int64_t now_us)
 		r = store_commit(s->store, &s->err);
 	if (r < 0)
 		return app_fail(r == -ENOENT ? EXIT_FAILED : EXIT_STORE, "%s", s->err.text);
+	show_knock(&s->show);
 	if (s->show.json)
 		printf(
 		    "{\"type\":\"silence\",\"id\":%lld,\"ended\":true,\"notices\":%lld}\n",

@@ -1,7 +1,9 @@
 /* mailwarden status: is mail flowing, and does the watcher see? */
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/show.h"
+#include "cli/status_channels.h"
 #include "cli/status_learning.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -21,6 +23,7 @@ struct status {
 		bool marked; /* acknowledged or silenced: somebody knows */
 		struct buf id, summary;
 	} gravest;
+	struct buf trouble; /* of the store; empty: none */
 	struct buf out;
 	size_t rows;
 	struct err err;
@@ -153,19 +156,6 @@ print_source(void *ctx, struct str source, int64_t at_us, const struct ledger_co
 }
 
 static int
-print_waiting(void *ctx, const struct outbox_row *row)
-{
-	(void)ctx;
-	if (row->tries == 0)
-		return 0;
-	printf("\n  notice %.*s not sent after %lld tries: ", STR_ARG(row->id),
-	    (long long)row->tries);
-	app_print_safe(row->last_error, stdout);
-	fputc('\n', stdout);
-	return 0;
-}
-
-static int
 json_provider(void *ctx, struct str provider, const int64_t outcomes[OUTCOME_COUNT])
 {
 	struct status *s = ctx;
@@ -261,6 +251,11 @@ print_json(struct status *s, struct store *store, struct err *err)
 	if (r >= 0)
 		r = store_each_source(store, since_us, json_source, s, err);
 	buf_add_char(&s->out, ']');
+	json_key(&j, "channels");
+	if (r >= 0)
+		r = channels_json(store, &s->out, err);
+	if (s->trouble.n > 0)
+		json_text(&j, "store_trouble", buf_str(&s->trouble));
 	json_key(&j, "learning");
 	if (r >= 0)
 		r = learning_json(store, s->rules, s->now_us, &s->out, err);
@@ -275,16 +270,30 @@ print_text(struct status *s, struct store *store, struct err *err)
 {
 	int64_t since_us = s->now_us - DAY_US;
 
+	if (s->trouble.n > 0) {
+		show_folded(buf_str(&s->trouble), 0, stdout);
+		putchar('\n');
+	}
 	print_health(s);
 	int r = store_each_provider(store, since_us, print_provider, s, err);
 
 	if (r >= 0)
 		r = store_each_source(store, since_us, print_source, s, err);
 	if (r >= 0)
-		r = store_each_outbox(store, INT64_MAX, print_waiting, s, err);
+		r = channels_print(store, s->now_us, err);
 	if (r >= 0)
 		r = learning_print(store, s->rules, s->now_us, err);
 	return r;
+}
+
+/* Before it is opened to be read. */
+static void
+look_at_store(struct status *s, const struct show_options *options)
+{
+	AUTO(auto_free) char *path = NULL;
+
+	if (show_path(options, &path) == EXIT_FINE && access(path, F_OK) == 0)
+		store_trouble(path, &s->trouble);
 }
 
 static int
@@ -298,8 +307,11 @@ run(int argc, char **argv)
 		return r;
 	if (options.nwords > 0)
 		return app_usage(&cmd_status, "takes no '%s'", options.words[0]);
-	if ((r = show_open(&options, &s.store)) != EXIT_FINE)
+	look_at_store(&s, &options);
+	if ((r = show_open(&options, &s.store)) != EXIT_FINE) {
+		buf_done(&s.trouble);
 		return r;
+	}
 	s.json = options.json;
 	s.now_us = app_now_us();
 	s.rules = show_alert_rules(&options);
@@ -315,6 +327,7 @@ run(int argc, char **argv)
 		r = app_fail(EXIT_STORE, "%s", s.err.text);
 	buf_done(&s.gravest.id);
 	buf_done(&s.gravest.summary);
+	buf_done(&s.trouble);
 	buf_done(&s.out);
 	alert_rules_free(s.rules);
 	store_close(s.store);
@@ -327,8 +340,8 @@ const struct command cmd_status = {
 	.summary = "today's health, and whether the watcher sees all",
 	.help =
 	    "Deliveries of the last 24 hours by outcome and provider, open incidents, the sources\n"
-	    "with what was read and what was not understood, notices that wait, rules that still\n"
-	    "learn what is usual.\n\n"
+	    "with what was read and what was not understood, channels that work or fail and the\n"
+	    "notices that wait for them, rules that still learn what is usual.\n\n"
 	    "  --json         one JSON object\n"
 	    "  --state FILE   the store, in place of the configuration's\n"
 	    "  --config FILE  in place of /etc/mailwarden/mailwarden.yaml",

@@ -23,23 +23,6 @@ struct config_source {
 	char *path; /* file; journal: folder, NULL for this machine's */
 };
 
-enum config_tls {
-	CONFIG_TLS_REQUIRED,
-	CONFIG_TLS_TRY,
-	CONFIG_TLS_OFF,
-};
-
-/* alerts: relay: */
-struct config_relay {
-	char *url; /* NULL: no relay, incidents are only shown */
-	char *user, *password_file, *credential, *ca_file, *helo;
-	char *from;
-	struct str *to; /* texts are the file's */
-	size_t nto;
-	enum config_tls tls;
-	int64_t timeout_s;
-};
-
 struct config {
 	char *path;
 	bool found;
@@ -49,10 +32,13 @@ struct config {
 	char *rules;    /* the admin's rules folder; NULL: /etc/mailwarden/rules.d */
 	struct config_source *sources; /* none: what this machine has */
 	size_t nsources;
-	struct config_relay relay; /* to go: see notify */
 	struct notify_settings notify;
 	struct yaml *yaml;
+	struct config_memory *memory; /* owns all texts and lists of above */
 };
+
+/* What was written, also where nothing was: an empty map. Dies with the configuration. */
+const struct ynode *config_root(const struct config *config);
 
 /* path NULL: the default file. */
 int config_load(const char *path, struct config *out, struct diags *diags);

@@ -7,18 +7,22 @@
 #include <string.h>
 #include <sys/file.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/notifier.h"
 #include "cli/pipeline.h"
 #include "cli/self.h"
 #include "core/clock.h"
+#include "store/channels.h"
+#include "store/wake.h"
 
 #define EXPIRE_EVERY_US (6 * 3600 * (uint64_t)US_PER_S)
 #define LOOK_EVERY_US (300 * (uint64_t)US_PER_S)
 #define TICK_ACCURACY_US ((uint64_t)US_PER_S)
 
 enum { MAX_SOURCES = 64, EXPIRE_FIRST_S = 60, TICK_AGAIN_S = 60 };
+enum { LOCK_TRIES = 20, LOCK_STEP_MS = 10 };
 
 struct daemon {
 	const struct daemon_settings *settings;
@@ -32,6 +36,7 @@ struct daemon {
 	sd_event_source *tick;
 	int lock_fd;
 	struct err last_failure; /* so that one fault is told once, not at every retry */
+	bool knock_failed;       /* and that was told */
 	uint64_t gaps;
 };
 
@@ -46,17 +51,31 @@ log_line(const char *what, const char *name, const char *detail)
 
 /* --- one run for one store --- */
 
+/* The notifier holds it for a moment when it asks whether a watcher runs. */
+static bool
+take_lock(int fd)
+{
+	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000L };
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		(void)nanosleep(&step, NULL);
+	}
+	return false;
+}
+
 static int
 lock_store(struct daemon *d)
 {
 	AUTO(auto_free) char *path = NULL;
+	struct err err;
 
 	if (asprintf(&path, "%s.lock", d->settings->state) < 0)
 		return app_fail(EXIT_STORE, "out of memory");
-	d->lock_fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-	if (d->lock_fd < 0)
-		return app_fail(EXIT_STORE, "open %s: %s", path, strerror(errno));
-	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0)
+	if (store_make_file(path, &d->lock_fd, &err) < 0)
+		return app_fail(EXIT_STORE, "%s", err.text);
+	if (!take_lock(d->lock_fd))
 		return app_fail(EXIT_STORE,
 		    "another `mailwarden run` works on %s: stop it first, or use another --state",
 		    d->settings->state);
@@ -81,19 +100,61 @@ set_tick(struct daemon *d, int64_t not_before_us)
 	    (uint64_t)due_us + US_PER_S, TICK_ACCURACY_US, on_tick, d);
 }
 
+/* --- what others are to know --- */
+
+static int
+count_one(void *ctx, const struct incident *incident)
+{
+	size_t *n = ctx;
+
+	(void)incident;
+	(*n)++;
+	return 0;
+}
+
+/* For `systemctl status`. */
+static void
+tell_status(struct daemon *d)
+{
+	size_t open = 0;
+	struct err err;
+
+	if (getenv("NOTIFY_SOCKET") == NULL ||
+	    store_each_incident(pipeline_store(d->pipeline), INCIDENTS_OPEN, 0, count_one,
+		&open, &err) < 0)
+		return;
+	(void)sd_notifyf(0, "STATUS=watching %zu source%s, %zu open incident%s",
+	    d->nsources, d->nsources == 1 ? "" : "s", open, open == 1 ? "" : "s");
+}
+
+/* There is something to tell. */
+static void
+knock(struct daemon *d)
+{
+	struct err err;
+	bool failed = store_wake_send(d->settings->state, &err) < 0;
+
+	if (failed && !d->knock_failed)
+		fprintf(stderr, "mailwarden: wake the notifier: %s\n", err.text);
+	d->knock_failed = failed;
+}
+
 static void
 after_commit(struct daemon *d)
 {
 	struct pipeline_totals t = pipeline_take_totals(d->pipeline);
 
 	if (t.notices > 0)
-		notifier_wake(d->notifier);
+		knock(d);
 	if (t.orphans > 0)
 		fprintf(stderr, "incidents whose rule is gone are resolved: %lld\n",
 		    (long long)t.orphans);
 	if (d->last_failure.text[0] != '\0') {
 		fputs("store works again\n", stderr);
 		d->last_failure.text[0] = '\0';
+		tell_status(d);
+	} else if (t.notices > 0 || t.incidents_opened > 0 || t.orphans > 0) {
+		tell_status(d);
 	}
 	set_tick(d, app_now_us());
 }
@@ -225,6 +286,45 @@ open_sources(struct daemon *d)
 	return EXIT_FINE;
 }
 
+/* --- the notifier, where it is our child --- */
+
+static bool
+has_channels(const struct config *config)
+{
+	return config->notify.nchannels > 0;
+}
+
+static int
+start_notifier(struct daemon *d, struct err *err)
+{
+	const struct notifier_args args = { d->settings->config_path, d->settings->state };
+
+	return notifier_start(d->loop, &args, &d->notifier, err);
+}
+
+/* It reads the configuration itself; where there was nothing to tell with, there may be
+ * now. */
+static void
+reload_notifier(struct daemon *d)
+{
+	struct diags diags = { 0 };
+	struct config config;
+	struct err err;
+
+	notifier_reload(d->notifier);
+	if (d->notifier != NULL || d->settings->no_notifier)
+		return;
+	int r = config_load(d->settings->config_path, &config, &diags);
+
+	diags_print(&diags, stderr);
+	diags_done(&diags);
+	if (r < 0)
+		return;
+	if (has_channels(&config) && start_notifier(d, &err) < 0)
+		fprintf(stderr, "mailwarden: %s\n", err.text);
+	config_done(&config);
+}
+
 /* --- signals and timers --- */
 
 static int
@@ -251,7 +351,9 @@ on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *ct
 		fputs("rules reloaded\n", stderr);
 		after_commit(d);
 	}
+	reload_notifier(d);
 	(void)sd_notify(0, "READY=1");
+	tell_status(d);
 	return 0;
 }
 
@@ -293,6 +395,7 @@ on_look(sd_event_source *source, uint64_t usec, void *ctx)
 		store_failed(d, &err);
 	else
 		after_commit(d);
+	tell_status(d);
 	(void)sd_event_source_set_time(source, usec + LOOK_EVERY_US);
 	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
@@ -329,12 +432,6 @@ make_loop(struct daemon *d)
 
 /* --- the two ways to run --- */
 
-static struct notifier_args
-notifier_args(const struct daemon *d)
-{
-	return (struct notifier_args){ d->settings->config_path, d->settings->state };
-}
-
 static int
 run_once(struct daemon *d)
 {
@@ -356,9 +453,9 @@ run_once(struct daemon *d)
 		return r; /* the store is what failed: nothing can be kept or told */
 	if (pipeline_look(d->pipeline, app_now_us(), &err) < 0)
 		return app_fail(EXIT_STORE, "%s", err.text);
-	if (d->settings->config->relay.url == NULL)
+	if (d->settings->no_notifier || !has_channels(d->settings->config))
 		return r;
-	struct notifier_args args = notifier_args(d);
+	const struct notifier_args args = { d->settings->config_path, d->settings->state };
 	int told = notifier_run_once(&args, &err);
 
 	if (told < 0)
@@ -369,18 +466,20 @@ run_once(struct daemon *d)
 static int
 run_loop(struct daemon *d)
 {
-	struct notifier_args args = notifier_args(d);
 	struct err err;
 
-	if (d->settings->config->relay.url == NULL)
+	if (d->settings->no_notifier)
+		fputs("notices are left to the service mailwarden-notify\n", stderr);
+	else if (!has_channels(d->settings->config))
 		fputs(
-		    "no relay configured: incidents are kept and shown by `mailwarden incidents`\n",
+		    "no channel configured: incidents are kept and shown by `mailwarden incidents`\n",
 		    stderr);
-	else if (notifier_start(d->loop, &args, &d->notifier, &err) < 0)
+	else if (start_notifier(d, &err) < 0)
 		return app_fail(EXIT_FAILED, "%s", err.text);
-	notifier_wake(d->notifier);
+	knock(d); /* what waits, and that we live */
 	set_tick(d, app_now_us());
-	(void)sd_notifyf(0, "READY=1\nSTATUS=watching %zu sources", d->nsources);
+	(void)sd_notify(0, "READY=1");
+	tell_status(d);
 	int r = sd_event_loop(d->loop);
 
 	(void)sd_notify(0, "STOPPING=1");
@@ -403,6 +502,9 @@ start(struct daemon *d)
 		return r;
 	if (pipeline_open(d->settings->state, &d->book, &d->pipeline, &err) < 0)
 		return app_fail(EXIT_STORE, "%s", err.text);
+	/* For a look at ourselves; a store that cannot be written is told by what follows. */
+	(void)store_meta_set(pipeline_store(d->pipeline), STR(STORE_META_CHANNELS),
+	    has_channels(d->settings->config) ? STR("yes") : STR(""), NULL);
 	after_commit(d);
 	return (r = make_loop(d)) != EXIT_FINE ? r : open_sources(d);
 }

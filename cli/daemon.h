@@ -1,8 +1,8 @@
 /*
  * daemon - the event loop of `run`: sources, pipeline, notifier, signals
  *
- * Purpose    Follows every source, commits batches, wakes the notifier when there is
- *            something to tell, reloads rules on SIGHUP, ends on SIGTERM and SIGINT.
+ * Purpose    Follows every source, commits batches, knocks at the notifier's door when
+ *            there is something to tell, reloads rules on SIGHUP, ends on SIGTERM and SIGINT.
  * Ownership  Settings stay the caller's until daemon_run() returns.
  */
 #ifndef CLI_DAEMON_H
@@ -20,6 +20,7 @@ struct daemon_settings {
 	size_t nsources;
 	enum source_start start; /* for sources without a cursor */
 	bool once;               /* catch up, tell, stop */
+	bool no_notifier;        /* it is a service of its own, or not wanted */
 };
 
 /* An exit code. */

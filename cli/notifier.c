@@ -23,8 +23,8 @@ enum {
 struct notifier {
 	sd_event *loop;
 	struct notifier_args args;
-	pid_t pid; /* 0: not running */
-	int wake_fd;
+	pid_t pid;   /* 0: not running */
+	int life_fd; /* its standard input: it ends when we close it, or die */
 	sd_event_source *child, *restart;
 	uint64_t started_us; /* monotonic */
 	uint64_t wait_s;     /* before the next start */
@@ -42,8 +42,11 @@ become(const char *path, const struct notifier_args *args, bool once)
 		argv[n++] = "--config";
 		argv[n++] = args->config;
 	}
-	if (once)
-		argv[n++] = "--once";
+	argv[n++] = once ? "--once" : "--child";
+	/* What systemd wants to hear is our own to say. */
+	(void)unsetenv("NOTIFY_SOCKET");
+	(void)unsetenv("WATCHDOG_PID");
+	(void)unsetenv("WATCHDOG_USEC");
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)execv(path, (char *const *)argv);
@@ -63,7 +66,6 @@ spawn(struct notifier *n, struct err *err)
 		return err_errno(err, "start", path);
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return err_errno(err, "make a pipe for", path);
-	(void)fcntl(fds[1], F_SETFL, O_NONBLOCK);
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -79,7 +81,7 @@ spawn(struct notifier *n, struct err *err)
 		return err_errno(err, "start", path);
 	}
 	n->pid = pid;
-	n->wake_fd = fds[1];
+	n->life_fd = fds[1];
 	return 0;
 }
 
@@ -89,9 +91,9 @@ end_child(struct notifier *n)
 {
 	const struct timespec step = { .tv_nsec = 50 * 1000 * 1000 };
 
-	if (n->wake_fd >= 0)
-		(void)close(n->wake_fd);
-	n->wake_fd = -1;
+	if (n->life_fd >= 0)
+		(void)close(n->life_fd);
+	n->life_fd = -1;
 	for (int i = 0; n->pid > 0 && i < STOP_WITHIN_S * 20; i++) {
 		if (waitpid(n->pid, NULL, WNOHANG) != 0)
 			n->pid = 0;
@@ -164,8 +166,8 @@ on_child(sd_event_source *source, const siginfo_t *info, void *ctx)
 	    info->si_code == CLD_EXITED ? "exit code" : "signal", info->si_status,
 	    (unsigned long long)n->wait_s);
 	n->pid = 0;
-	(void)close(n->wake_fd);
-	n->wake_fd = -1;
+	(void)close(n->life_fd);
+	n->life_fd = -1;
 	n->child = sd_event_source_unref(n->child);
 	restart_later(n);
 	return 0;
@@ -181,7 +183,7 @@ notifier_start(sd_event *loop, const struct notifier_args *args, struct notifier
 		return err_set(err, -ENOMEM, "out of memory");
 	n->loop = loop;
 	n->args = *args;
-	n->wake_fd = -1;
+	n->life_fd = -1;
 	n->wait_s = RESTART_AFTER_S;
 	int r = start(n, err);
 
@@ -194,11 +196,10 @@ notifier_start(sd_event *loop, const struct notifier_args *args, struct notifier
 }
 
 void
-notifier_wake(struct notifier *n)
+notifier_reload(struct notifier *n)
 {
-	if (n != NULL && n->wake_fd >= 0 && write(n->wake_fd, "!", 1) < 0 &&
-	    errno != EAGAIN)
-		fprintf(stderr, "mailwarden: wake the notifier: %s\n", strerror(errno));
+	if (n != NULL && n->pid > 0)
+		(void)kill(n->pid, SIGHUP);
 }
 
 void

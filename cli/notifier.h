@@ -1,8 +1,8 @@
 /*
  * notifier - the child process that has the network
  *
- * Purpose    Starts mailwarden-notify, wakes it by a byte on its standard input, starts it
- *            again when it died, lets it end by closing that input.
+ * Purpose    Starts mailwarden-notify, starts it again when it died, and lets it end by
+ *            closing its standard input. Who has something to tell knocks (store/wake.h).
  * Ownership  The caller frees with notifier_stop().
  */
 #ifndef CLI_NOTIFIER_H
@@ -21,8 +21,8 @@ struct notifier_args {
 
 int notifier_start(sd_event *loop, const struct notifier_args *args, struct notifier **out,
     struct err *err);
-void notifier_wake(struct notifier *notifier); /* NULL is fine */
-void notifier_stop(struct notifier *notifier); /* NULL is fine */
+void notifier_reload(struct notifier *notifier); /* NULL is fine */
+void notifier_stop(struct notifier *notifier);   /* NULL is fine */
 
 /* One pass over what is due, waited for; its exit status, or a negative errno. */
 int notifier_run_once(const struct notifier_args *args, struct err *err);

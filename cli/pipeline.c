@@ -643,7 +643,7 @@ pipeline_look(struct pipeline *p, int64_t now_us, struct err *err)
 	if ((r = move_on(p, now_us)) == 0)
 		r = look_at_batch(p);
 	if (r == 0)
-		r = self_look_at_outbox(p->self, p->store, err);
+		r = self_look_at_outbox(p->self, p->store, now_us, err);
 	/* Where no line was ever read, the wall's clock is all there is. */
 	if (r == 0)
 		r = tell_self(p,

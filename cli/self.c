@@ -8,11 +8,15 @@
 
 #include "core/clock.h"
 #include "rules/engine.h"
+#include "store/channels.h"
+#include "store/delivery.h"
 
 /* Much is not understood: more than 5 % of at least so many lines of mail servers. */
 enum { UNPARSED_PERCENT = 5, UNPARSED_AT_LEAST = 200 };
 /* One or two failures are nothing: greylisting, a restart of the relay. */
 enum { CHANNEL_TRIES = 3 };
+/* So long nobody took a notice that was due: no channel is to blame. */
+#define NOTIFIER_WITHIN_US (600 * (int64_t)US_PER_S)
 
 struct self_notice {
 	const char *limit_name;
@@ -72,39 +76,52 @@ self_has_news(const struct self *self)
 
 /* --- looking --- */
 
-struct failing {
-	int64_t notices;
-	char text[SELF_TEXT_BYTES + 1]; /* of the one tried most often */
-	int64_t tries;
+struct looking {
+	struct self *self;
+	bool any; /* channels that tell notices */
 };
 
 static int
-look_at_row(void *ctx, const struct outbox_row *row)
+look_at_channel(void *ctx, const struct channel_row *row)
 {
-	struct failing *f = ctx;
+	struct looking *l = ctx;
+	struct str why = str_head(row->last_error, SELF_TEXT_BYTES);
 
-	if (row->tries < CHANNEL_TRIES)
+	l->any |= !str_eq(row->kind, STR("heartbeat"));
+	if (row->failing_since_us == 0)
 		return 0;
-	f->notices++;
-	if (row->tries > f->tries) {
-		f->tries = row->tries;
-		(void)snprintf(f->text, sizeof f->text, "%.*s",
-		    STR_ARG(str_head(row->last_error, SELF_TEXT_BYTES)));
-	}
+	if (row->fault == CHANNEL_FAULT_LOGIN)
+		self_note(l->self, SELF_CHANNEL,
+		    "channel %.*s waits for you, nobody else can mend it: %.*s",
+		    STR_ARG(row->name), STR_ARG(why));
+	else if (row->fault == CHANNEL_FAULT_REFUSED)
+		self_note(l->self, SELF_CHANNEL, "channel %.*s refuses a message: %.*s",
+		    STR_ARG(row->name), STR_ARG(why));
+	else if (row->tries >= CHANNEL_TRIES)
+		self_note(l->self, SELF_CHANNEL, "channel %.*s: %.*s", STR_ARG(row->name),
+		    STR_ARG(why));
 	return 0;
 }
 
 int
-self_look_at_outbox(struct self *self, struct store *store, struct err *err)
+self_look_at_outbox(struct self *self, struct store *store, int64_t now_us, struct err *err)
 {
-	struct failing f = { 0 };
-	int r = store_each_outbox(store, INT64_MAX, look_at_row, &f, err);
+	AUTO(buf_done) struct buf configured = { 0 };
+	struct looking looking = { .self = self };
+	int64_t due_us = INT64_MAX;
+	int r = channel_row_each(store, look_at_channel, &looking, err);
 
-	if (r < 0)
-		return r;
-	if (f.notices > 0)
-		self_note(self, SELF_CHANNEL, "%s", f.text);
-	return 0;
+	if (r == 0)
+		r = store_meta_get(store, STR(STORE_META_CHANNELS), &configured, err);
+	if (r == 0)
+		r = delivery_next_unplanned(store, now_us, &due_us, err);
+	/* Where no channel is, nobody is to take them. */
+	if (r == 0 && (looking.any || configured.n > 0) && due_us != INT64_MAX &&
+	    due_us < now_us - NOTIFIER_WITHIN_US)
+		self_note(self, SELF_NOTIFIER,
+		    "the notifier does not run: notices wait for it for more than %d minutes",
+		    (int)(NOTIFIER_WITHIN_US / US_PER_S / 60));
+	return r;
 }
 
 static int
@@ -140,6 +157,8 @@ service_of(const char *limit_name)
 {
 	if (strcmp(limit_name, SELF_RULE_OFF) == 0)
 		return "rule";
+	if (strcmp(limit_name, SELF_NOTIFIER) == 0)
+		return "notifier";
 	return strcmp(limit_name, SELF_CHANNEL) == 0 ? "channel" : "source";
 }
 

@@ -28,6 +28,7 @@ enum { SELF_MAX_NOTICES = 32, SELF_TEXT_BYTES = 250 };
 #define SELF_UNPARSED "unparsed-share"
 #define SELF_RULE_OFF "rule-off"
 #define SELF_CHANNEL "channel-failing"
+#define SELF_NOTIFIER "notifier-down"
 #define SELF_TABLE_FULL "table-full"
 
 struct self *self_new(void); /* NULL without memory */
@@ -39,8 +40,10 @@ __attribute__((format(printf, 3, 4))) void self_note(struct self *self,
     const char *limit_name, const char *fmt, ...);
 bool self_has_news(const struct self *self);
 
-/* Channels that failed several times: noted. */
-int self_look_at_outbox(struct self *self, struct store *store, struct err *err);
+/* Channels that failed several times, or that only a person can mend, and a notifier that
+ * takes no notices: noted. */
+int self_look_at_outbox(struct self *self, struct store *store, int64_t now_us,
+    struct err *err);
 /* Hours of sources that are over by log_us, and of which much was not understood: noted, and
  * marked as looked at. Within a batch. */
 int self_look_at_ledger(struct self *self, struct store *store, int64_t log_us,

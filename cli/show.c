@@ -11,6 +11,7 @@
 #include "core/members.h"
 #include "core/plain.h"
 #include "rules/alert.h"
+#include "store/wake.h"
 
 enum { COLUMNS = 80 };
 
@@ -84,6 +85,16 @@ int
 show_join(const struct show_options *options, struct store **out)
 {
 	return open_as(options, STORE_JOIN, out);
+}
+
+void
+show_knock(const struct show_options *options)
+{
+	AUTO(auto_free) char *path = NULL;
+	struct err err;
+
+	if (show_path(options, &path) == EXIT_FINE && store_wake_send(path, &err) < 0)
+		fprintf(stderr, "mailwarden: wake the notifier: %s\n", err.text);
 }
 
 struct alert_rules *
@@ -211,6 +222,26 @@ show_folded(struct str text, size_t indent, FILE *to)
 	}
 	if (column > 0)
 		fputc('\n', to);
+}
+
+void
+show_paragraphs(struct str text, size_t indent, FILE *to)
+{
+	bool any = false, gap = false;
+
+	while (text.n > 0) {
+		struct str line = str_trim(str_cut(&text, '\n'));
+
+		if (line.n == 0) {
+			gap = true;
+			continue;
+		}
+		if (any && gap)
+			fputc('\n', to);
+		show_folded(line, indent, to);
+		any = true;
+		gap = false;
+	}
 }
 
 const char *

@@ -25,6 +25,10 @@ int show_open(const struct show_options *options, struct store **out);
 /* The store, to write beside the one who watches. */
 int show_join(const struct show_options *options, struct store **out);
 
+/* Notices may be due that were not: wakes the notifier. A failure is told; they are found
+ * later. */
+void show_knock(const struct show_options *options);
+
 struct alert_rules;
 /* The alert rules, NULL if they are wrong; the caller frees them. */
 struct alert_rules *show_alert_rules(const struct show_options *options);
@@ -39,6 +43,8 @@ void show_group(struct str group, struct buf *out);
 /* A paragraph for 80 columns, behind so many blanks; safe to look at. Also words that are
  * longer than a line are cut into lines. */
 void show_folded(struct str text, size_t indent, FILE *to);
+/* The same for text whose lines and empty lines mean something: advice. */
+void show_paragraphs(struct str text, size_t indent, FILE *to);
 const char *show_colour(const struct incident *incident); /* escape sequence */
 
 #endif

@@ -6,30 +6,34 @@
 #include <string.h>
 
 #include "core/json.h"
+#include "core/plain.h"
 
 struct diag {
 	enum diag_level level;
+	bool hidden; /* the line is not shown */
 	char *file;
 	unsigned line, col;
 	char text[400];
 };
 
-static void
+/* NULL if it is counted only. */
+static struct diag *
 add(struct diags *diags, enum diag_level level, struct pos at, const char *fmt, va_list ap)
 {
 	*(level == DIAG_ERROR ? &diags->errors : &diags->warnings) += 1;
 	if (diags->n == MAX_DIAGS)
-		return;
+		return NULL;
 	struct diag *items = realloc(diags->items, (diags->n + 1) * sizeof *items);
 
 	if (items == NULL)
-		return; /* still counted */
+		return NULL; /* still counted */
 	diags->items = items;
 	struct diag *d = &items[diags->n++];
 
 	*d = (struct diag){ .level = level, .line = at.line, .col = at.col };
 	d->file = strdup(at.file == NULL ? "?" : at.file);
 	(void)vsnprintf(d->text, sizeof d->text, fmt, ap);
+	return d;
 }
 
 void
@@ -38,7 +42,7 @@ diag_add(struct diags *diags, struct pos at, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(diags, DIAG_ERROR, at, fmt, ap);
+	(void)add(diags, DIAG_ERROR, at, fmt, ap);
 	va_end(ap);
 }
 
@@ -48,7 +52,20 @@ diag_warn(struct diags *diags, struct pos at, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(diags, DIAG_WARNING, at, fmt, ap);
+	(void)add(diags, DIAG_WARNING, at, fmt, ap);
+	va_end(ap);
+}
+
+void
+diag_add_hidden(struct diags *diags, struct pos at, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	struct diag *d = add(diags, DIAG_ERROR, at, fmt, ap);
+
+	if (d != NULL)
+		d->hidden = true;
 	va_end(ap);
 }
 
@@ -59,6 +76,23 @@ diag_errno(struct diags *diags, const char *file, const char *tried)
 
 	diag_add(diags, (struct pos){ file, 0, 0 }, "%s: %s", tried, strerror(code));
 	return -code;
+}
+
+/* As it stands in the file, a blank for each byte that is not to be seen. */
+static void
+print_seen(struct str text, FILE *to)
+{
+	while (text.n > 0) {
+		struct plain_char c = plain_char_at(text);
+		bool seen = c.n > 0 && !plain_is_hidden(c.code);
+		size_t n = c.n > 0 ? c.n : 1;
+
+		if (seen)
+			(void)fwrite(text.p, 1, n, to);
+		else
+			fprintf(to, "%*s", (int)n, "");
+		text = str_skip(text, n);
+	}
 }
 
 /* The line of the file, for the reader's eye; gone files are no reason to fail. */
@@ -82,8 +116,8 @@ print_line(const struct diag *d, FILE *to)
 		if (from > n)
 			from = 0;
 		fputs("    ", to);
-		for (size_t i = from; i < n && i < from + 100; i++)
-			fputc((unsigned char)line[i] < 32 ? ' ' : line[i], to);
+		print_seen((struct str){ line + from, n - from < 100 ? n - from : 100 },
+		    to);
 		fprintf(to, "\n%*s^\n", (int)(4 + (d->col > 0 ? d->col - 1 - from : 0)),
 		    "");
 	}
@@ -97,13 +131,17 @@ diags_print(const struct diags *diags, FILE *to)
 	for (size_t i = 0; i < diags->n; i++) {
 		const struct diag *d = &diags->items[i];
 		const char *word = d->level == DIAG_WARNING ? "warning: " : "";
+		AUTO(buf_done) struct buf text = { 0 };
 
+		plain_add(&text, str_of(d->text));
 		if (d->line == 0) {
-			fprintf(to, "%s: %s%s\n", d->file, word, d->text);
+			fprintf(to, "%s: %s%s\n", d->file, word, buf_cstr(&text));
 			continue;
 		}
-		fprintf(to, "%s:%u:%u: %s%s\n", d->file, d->line, d->col, word, d->text);
-		print_line(d, to);
+		fprintf(to, "%s:%u:%u: %s%s\n", d->file, d->line, d->col, word,
+		    buf_cstr(&text));
+		if (!d->hidden)
+			print_line(d, to);
 	}
 	if (diags->errors + diags->warnings > diags->n)
 		fprintf(to, "... and %zu more\n",

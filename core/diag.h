@@ -36,6 +36,9 @@ __attribute__((format(printf, 3, 4))) void diag_add(struct diags *diags, struct 
     const char *fmt, ...);
 __attribute__((format(printf, 3, 4))) void diag_warn(struct diags *diags, struct pos at,
     const char *fmt, ...);
+/* The same as an error whose line is not shown: a secret may stand there. */
+__attribute__((format(printf, 3, 4))) void diag_add_hidden(struct diags *diags,
+    struct pos at, const char *fmt, ...);
 /* "tried file: strerror" from errno; returns -errno. */
 int diag_errno(struct diags *diags, const char *file, const char *tried);
 

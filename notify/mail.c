@@ -1,325 +1,10 @@
-#include "notify/mail.h"
+#include "notify/mail_impl.h"
+
+#include <stdlib.h>
 
 #include "core/clock.h"
-#include "core/plain.h"
-
-enum {
-	FOLD_COLUMNS = 78,  /* RFC 5322, 2.1.1: should be no more */
-	ENCODED_LINE = 76,  /* RFC 2047, 2: a line that holds an encoded-word */
-	ENCODED_WORD = 75,  /* RFC 2047, 2 */
-	QP_LINE = 76,       /* RFC 2045, 6.7 (5) */
-	LONGEST_PLAIN = 60, /* of a header's words; a longer one is encoded, to be split */
-};
-
-#define WORD_BEGIN STR("=?utf-8?q?")
-#define WORD_END STR("?=")
-
-static const char hex[] = "0123456789ABCDEF";
-
-/* A header line that grows; column counts what stands on the last physical line. */
-struct header {
-	struct buf *out;
-	size_t column;
-};
-
-static struct header
-header_begin(struct buf *out, struct str name)
-{
-	buf_add(out, name);
-	buf_add(out, STR(": "));
-	return (struct header){ out, name.n + 2 };
-}
-
-static void
-header_add(struct header *h, struct str text)
-{
-	buf_add(h->out, text);
-	h->column += text.n;
-}
-
-/* Folding white space (RFC 5322, 3.2.2) if `more` bytes would not fit, else a blank. */
-static void
-header_blank(struct header *h, size_t more, size_t limit)
-{
-	if (h->column + 1 + more > limit) {
-		buf_add(h->out, STR("\r\n"));
-		h->column = 0;
-	}
-	header_add(h, STR(" "));
-}
-
-static void
-header_end(struct header *h)
-{
-	buf_add(h->out, STR("\r\n"));
-}
-
-/* A header value without what could end it or turn it around. */
-static void
-clean_value(struct buf *out, struct str text)
-{
-	while (text.n > 0) {
-		struct plain_char c = plain_char_at(text);
-
-		if (c.n == 0)
-			buf_add_char(out, '?');
-		else if (!plain_is_hidden(c.code))
-			buf_add(out, str_head(text, c.n));
-		text = str_skip(text, c.n == 0 ? 1 : c.n);
-	}
-}
-
-/* An address without controls, blanks and brackets (RFC 5322, 3.4.1). */
-static void
-clean_address(struct buf *out, struct str text)
-{
-	size_t start = out->n;
-
-	while (text.n > 0) {
-		struct plain_char c = plain_char_at(text);
-
-		if (c.n > 0 && c.code != ' ' && c.code != '<' && c.code != '>' &&
-		    c.code != ',' && c.code != 0xa0 && !plain_is_hidden(c.code))
-			buf_add(out, str_head(text, c.n));
-		text = str_skip(text, c.n == 0 ? 1 : c.n);
-	}
-	if (out->n - start > MAIL_ADDRESS_BYTES)
-		out->n = start;
-}
-
-static bool
-is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static bool
-is_atext(char c)
-{
-	return is_alnum(c) ||
-	       (c != '\0' && str_find_char(STR("!#$%&'*+-/=?^_`{|}~"), c) >= 0);
-}
-
-/* Must this (clean) text be written as encoded-words? */
-static bool
-needs_encoding(struct str text)
-{
-	size_t word = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		word = text.p[i] == ' ' ? 0 : word + 1;
-		if ((unsigned char)text.p[i] >= 0x80 || word > LONGEST_PLAIN)
-			return true;
-	}
-	return str_find(text, STR("=?")) >= 0;
-}
-
-/*
- * Encoded-words in the Q encoding, none over 75 characters and each with whole
- * characters only (RFC 2047, 2 and 5). Only what is safe in a phrase, too, stands for
- * itself (5, rule 3), so that subjects and display names share this.
- */
-static void
-add_encoded(struct header *h, struct str text)
-{
-	bool open = false;
-	size_t word = 0; /* characters of the encoded-word so far */
-
-	while (text.n > 0) {
-		struct plain_char c = plain_char_at(text);
-		size_t n = c.n == 0 ? 1 : c.n;
-		bool bare = n == 1 && (is_alnum(text.p[0]) || text.p[0] == ' ');
-		size_t cost = bare ? 1 : 3 * n;
-
-		if (open && (word + cost + WORD_END.n > ENCODED_WORD ||
-				h->column + cost + WORD_END.n > ENCODED_LINE)) {
-			header_add(h, WORD_END);
-			header_blank(h, ENCODED_LINE, ENCODED_LINE);
-			open = false;
-		}
-		if (!open) {
-			header_add(h, WORD_BEGIN);
-			word = WORD_BEGIN.n;
-			open = true;
-		}
-		for (size_t i = 0; i < n; i++) {
-			unsigned char b = (unsigned char)text.p[i];
-			char code[3] = { '=', hex[b >> 4], hex[b & 15] };
-
-			if (bare)
-				header_add(h, b == ' ' ? STR("_") : str_head(text, 1));
-			else
-				header_add(h, (struct str){ code, sizeof code });
-		}
-		word += cost;
-		text = str_skip(text, n);
-	}
-	if (open)
-		header_add(h, WORD_END);
-}
-
-/* Words as they are, folded between them; runs of blanks become one. */
-static void
-add_words(struct header *h, struct str text)
-{
-	bool first = true;
-
-	while (text.n > 0) {
-		struct str word = str_cut(&text, ' ');
-
-		if (word.n == 0)
-			continue;
-		if (!first)
-			header_blank(h, word.n, FOLD_COLUMNS);
-		header_add(h, word);
-		first = false;
-	}
-}
-
-static void
-add_subject(struct buf *out, struct str subject)
-{
-	struct header h = header_begin(out, STR("Subject"));
-	AUTO(buf_done) struct buf clean = { 0 };
-
-	clean_value(&clean, subject);
-	if (needs_encoding(buf_str(&clean)))
-		add_encoded(&h, str_trim(buf_str(&clean)));
-	else
-		add_words(&h, buf_str(&clean));
-	header_end(&h);
-}
-
-/* A display name: atoms as they are, else a quoted-string (RFC 5322, 3.2.4). */
-static void
-add_phrase(struct header *h, struct str name)
-{
-	AUTO(buf_done) struct buf quoted = { 0 };
-	bool atoms = true;
-
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] != ' ' && !is_atext(name.p[i]))
-			atoms = false;
-	if (atoms) {
-		add_words(h, name);
-		return;
-	}
-	buf_add_char(&quoted, '"');
-	for (size_t i = 0; i < name.n; i++) {
-		if (name.p[i] == '"' || name.p[i] == '\\')
-			buf_add_char(&quoted, '\\');
-		buf_add_char(&quoted, name.p[i]);
-	}
-	buf_add_char(&quoted, '"');
-	add_words(h, buf_str(&quoted));
-}
-
-struct str
-mail_address(struct str mailbox)
-{
-	ptrdiff_t open = str_rfind_char(mailbox, '<');
-
-	if (open >= 0) {
-		struct str rest = str_skip(mailbox, (size_t)open + 1);
-
-		return str_trim(str_cut(&rest, '>'));
-	}
-	return str_trim(mailbox);
-}
-
-/* The name before "<address>", without its quotes; empty if there is none. */
-static struct str
-display_name(struct str mailbox)
-{
-	ptrdiff_t open = str_rfind_char(mailbox, '<');
-	struct str name = str_trim(str_head(mailbox, open > 0 ? (size_t)open : 0));
-
-	if (name.n >= 2 && name.p[0] == '"' && name.p[name.n - 1] == '"')
-		name = (struct str){ name.p + 1, name.n - 2 };
-	return name;
-}
-
-static void
-add_mailbox(struct header *h, struct str mailbox, struct str address)
-{
-	AUTO(buf_done) struct buf name = { 0 };
-
-	clean_value(&name, display_name(mailbox));
-	if (name.n == 0) {
-		header_add(h, address);
-		return;
-	}
-	if (needs_encoding(buf_str(&name)))
-		add_encoded(h, str_trim(buf_str(&name)));
-	else
-		add_phrase(h, buf_str(&name));
-	header_blank(h, address.n + 2, ENCODED_LINE);
-	header_add(h, STR("<"));
-	header_add(h, address);
-	header_add(h, STR(">"));
-}
-
-static void
-add_from(struct buf *out, const struct mail *mail)
-{
-	struct header h = header_begin(out, STR("From"));
-	AUTO(buf_done) struct buf address = { 0 };
-
-	clean_address(&address, mail_address(mail->from));
-	add_mailbox(&h, mail->from, buf_str(&address));
-	header_end(&h);
-}
-
-static void
-add_to(struct buf *out, const struct mail *mail)
-{
-	struct header h = header_begin(out, STR("To"));
-	AUTO(buf_done) struct buf address = { 0 };
-	bool any = false;
-
-	for (size_t i = 0; i < mail->nto; i++) {
-		buf_clear(&address);
-		clean_address(&address, mail_address(mail->to[i]));
-		if (address.n == 0)
-			continue;
-		if (any) {
-			header_add(&h, STR(","));
-			header_blank(&h, FOLD_COLUMNS, FOLD_COLUMNS); /* one a line */
-		}
-		add_mailbox(&h, mail->to[i], buf_str(&address));
-		any = true;
-	}
-	if (!any)
-		header_add(&h, STR("undisclosed-recipients:;")); /* RFC 5322, A.1.3 */
-	header_end(&h);
-}
-
-/* One side of a message id: a dot-atom, or what stands in for it. */
-static void
-add_dot_atom(struct buf *out, struct str text, struct str fallback)
-{
-	size_t start = out->n;
-
-	for (size_t i = 0; i < text.n && out->n - start < MAIL_ADDRESS_BYTES; i++)
-		if (is_atext(text.p[i]) ||
-		    (text.p[i] == '.' && out->n > start && out->p[out->n - 1] != '.'))
-			buf_add_char(out, text.p[i]);
-	while (out->n > start && out->p[out->n - 1] == '.')
-		out->n--;
-	if (out->n == start)
-		buf_add(out, fallback);
-}
-
-static void
-add_id(struct buf *out, struct str name, struct str left, struct str domain)
-{
-	buf_add(out, name);
-	buf_add(out, STR(": <"));
-	add_dot_atom(out, left, STR("unknown"));
-	buf_add_char(out, '@');
-	add_dot_atom(out, domain, STR("mailwarden.invalid"));
-	buf_add(out, STR(">\r\n"));
-}
+#include "notify/message.h"
+#include "notify/settings.h"
 
 void
 mail_date(struct buf *out, int64_t at_us, int offset_min)
@@ -343,88 +28,228 @@ mail_date(struct buf *out, int64_t at_us, int offset_min)
 	    (int)(second % 60), offset_min < 0 ? '-' : '+', zone / 60, zone % 60);
 }
 
-/* Is the body ASCII text in short enough lines? */
-static bool
-is_7bit(struct str body)
-{
-	size_t line = 0;
+/*
+ * The parts are quoted-printable, in which "=_" cannot occur: a boundary that begins with
+ * it ends no part by chance, nor by what a stranger wrote into a log (RFC 2045, 6.7).
+ */
+#define BOUNDARY "=_mailwarden_alternative"
 
-	for (size_t i = 0; i < body.n; i++) {
-		unsigned char b = (unsigned char)body.p[i];
-
-		line = b == '\n' ? 0 : line + 1;
-		if (b >= 0x7f || (b < 0x20 && b != '\n' && b != '\t') ||
-		    line > MAIL_LINE_BYTES)
-			return false;
-	}
-	return true;
-}
-
+/* The same in text and in HTML, the better last (RFC 2046, 5.1.4). */
 static void
-add_7bit(struct buf *out, struct str body)
+add_alternatives(const struct mail *mail, struct buf *out)
 {
-	while (body.n > 0) {
-		buf_add(out, str_cut(&body, '\n'));
+	AUTO(buf_done) struct buf flowed = { 0 };
+
+	body_flow(&flowed, mail->body);
+	const struct {
+		struct str type, text;
+	} parts[] = {
+		{ STR_INIT("text/plain; charset=utf-8; format=flowed"), buf_str(&flowed) },
+		{ STR_INIT("text/html; charset=utf-8"), mail->html },
+	};
+
+	buf_add(out, STR("Content-Type: multipart/alternative;\r\n"
+			 " boundary=\"" BOUNDARY "\"\r\n"
+			 "\r\n"));
+	for (size_t i = 0; i < 2; i++) {
+		buf_add(out, STR("--" BOUNDARY "\r\nContent-Type: "));
+		buf_add(out, parts[i].type);
+		buf_add(out, STR("\r\n"
+				 "Content-Transfer-Encoding: quoted-printable\r\n"
+				 "\r\n"));
+		body_add_quoted(out, parts[i].text);
+		/* the line end before a boundary is the boundary's (RFC 2046, 5.1.1) */
 		buf_add(out, STR("\r\n"));
 	}
+	buf_add(out, STR("--" BOUNDARY "--\r\n"));
+	if (flowed.failed)
+		out->failed = true;
 }
 
-/* One line of the body as quoted-printable (RFC 2045, 6.7), soft breaks as needed. */
 static void
-add_qp_line(struct buf *out, struct str line)
+add_plain_text(const struct mail *mail, struct buf *out)
 {
-	size_t column = 0;
+	bool plain = body_is_7bit(mail->body);
 
-	for (size_t i = 0; i < line.n; i++) {
-		unsigned char b = (unsigned char)line.p[i];
-		bool last = i + 1 == line.n;
-		bool bare = (b > 0x20 && b < 0x7f && b != '=') ||
-			    ((b == ' ' || b == '\t') && !last);
-		size_t cost = bare ? 1 : 3;
-
-		/* A soft break needs a column; the last character of a line does not. */
-		if (column + cost > QP_LINE - (last ? 0 : 1)) {
-			buf_add(out, STR("=\r\n"));
-			column = 0;
-		}
-		if (bare) {
-			buf_add_char(out, (char)b);
-		} else {
-			char code[3] = { '=', hex[b >> 4], hex[b & 15] };
-
-			buf_add(out, (struct str){ code, sizeof code });
-		}
-		column += cost;
-	}
-	buf_add(out, STR("\r\n"));
+	buf_add(out, STR("Content-Type: text/plain; charset=utf-8\r\n"
+			 "Content-Transfer-Encoding: "));
+	buf_add(out, plain ? STR("7bit\r\n\r\n") : STR("quoted-printable\r\n\r\n"));
+	if (plain)
+		body_add_7bit(out, mail->body);
+	else
+		body_add_quoted(out, mail->body);
 }
 
 void
 mail_render(const struct mail *mail, struct buf *out)
 {
-	struct str body = mail->body;
-	bool plain = is_7bit(body);
+	size_t nthreads =
+	    mail->nthreads < MAIL_THREADS ? mail->nthreads : (size_t)MAIL_THREADS;
 
 	buf_add(out, STR("Date: "));
 	mail_date(out, mail->date_us, mail->offset_min);
 	buf_add(out, STR("\r\n"));
-	add_from(out, mail);
-	add_to(out, mail);
-	add_subject(out, mail->subject);
-	add_id(out, STR("Message-ID"), mail->id, mail->domain);
-	if (mail->thread.n > 0 && !str_eq(mail->thread, mail->id)) {
-		add_id(out, STR("In-Reply-To"), mail->thread, mail->domain);
-		add_id(out, STR("References"), mail->thread, mail->domain);
+	header_add_from(out, mail->from);
+	header_add_to(out, mail->to, mail->nto);
+	header_add_text(out, STR("Subject"), mail->subject);
+	header_add_ids(out, STR("Message-ID"), &mail->id, 1, mail->domain);
+	if (nthreads > 0) {
+		header_add_ids(out, STR("In-Reply-To"), mail->threads, 1, mail->domain);
+		header_add_ids(out, STR("References"), mail->threads, nthreads,
+		    mail->domain);
 	}
+	for (size_t i = 0; i < mail->nfields; i++)
+		if (mail->fields[i].value.n > 0)
+			header_add_text(out, mail->fields[i].name, mail->fields[i].value);
+	/*
+	 * No Precedence: it was never standardised (RFC 2076, 3.9), and servers hold
+	 * "bulk" back under load. Auto-Submitted keeps answers away, and for Exchange the
+	 * field after it: all but reports of non-delivery, which are worth having.
+	 */
 	buf_add(out, STR("Auto-Submitted: auto-generated\r\n"
-			 "MIME-Version: 1.0\r\n"
-			 "Content-Type: text/plain; charset=utf-8\r\n"
-			 "Content-Transfer-Encoding: "));
-	buf_add(out, plain ? STR("7bit\r\n\r\n") : STR("quoted-printable\r\n\r\n"));
-	if (plain) {
-		add_7bit(out, body);
+			 "X-Auto-Response-Suppress: DR, RN, NRN, OOF, AutoReply\r\n"
+			 "MIME-Version: 1.0\r\n"));
+	if (mail->html.n > 0)
+		add_alternatives(mail, out);
+	else
+		add_plain_text(mail, out);
+}
+
+static bool
+is_ascii(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
+struct str
+mail_sender(const struct mail_settings *settings)
+{
+	return mail_address(str_of(settings->sender != NULL ? settings->sender
+							    : settings->from));
+}
+
+bool
+mail_needs_smtputf8(const struct mail_settings *settings)
+{
+	if (!is_ascii(mail_sender(settings)) ||
+	    !is_ascii(mail_address(str_of(settings->from))))
+		return true;
+	for (size_t i = 0; i < settings->to.n; i++)
+		if (!is_ascii(mail_address(str_of(settings->to.items[i]))))
+			return true;
+	return false;
+}
+
+/* Of ids: that of the sender's address, or of the host where that is not ASCII. */
+static struct str
+id_domain(const struct message *message, const struct mail_settings *settings)
+{
+	struct str address = mail_address(str_of(settings->from));
+	ptrdiff_t at = str_rfind_char(address, '@');
+	struct str domain = str_skip(address, (size_t)(at + 1));
+
+	return at >= 0 && is_ascii(domain) ? domain : str_of(message->host);
+}
+
+/* A word for people's filters: what is not of a plain name becomes '?'. */
+static void
+add_token(struct buf *list, struct str text)
+{
+	enum { TOKEN_BYTES = 64 };
+
+	if (text.n == 0)
+		return;
+	buf_add(list, list->n > 0 ? STR(", ") : STR(""));
+	for (size_t i = 0; i < text.n && i < TOKEN_BYTES; i++) {
+		char c = text.p[i];
+		bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+			     (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_';
+
+		buf_add_char(list, plain ? c : '?');
+	}
+}
+
+/* What the fields for filters say, one entry for each of the first incidents. */
+struct marks {
+	struct buf incidents, rules, hosts, notices;
+};
+
+static void
+marks_done(struct marks *marks)
+{
+	buf_done(&marks->incidents);
+	buf_done(&marks->rules);
+	buf_done(&marks->hosts);
+	buf_done(&marks->notices);
+}
+
+static void
+marks_fill(struct marks *marks, const struct message *message)
+{
+	for (size_t i = 0; i < message->nitems && i < MAIL_THREADS; i++) {
+		const struct told *told = &message->items[i];
+
+		add_token(&marks->incidents, told->incident.id);
+		add_token(&marks->rules, told->incident.rule);
+		add_token(&marks->hosts, told->incident.host);
+		add_token(&marks->notices, str_of(notice_name(told->notice)));
+	}
+	if (message->nitems == 0)
+		add_token(&marks->notices, STR("test"));
+}
+
+void
+mail_render_message(const struct message *message, const struct mail_settings *settings,
+    struct buf *out)
+{
+	AUTO(auto_free) struct str *to = calloc(settings->to.n + 1, sizeof *to);
+	AUTO(marks_done) struct marks marks = { .incidents = { 0 } };
+	struct str threads[MAIL_THREADS];
+	size_t nthreads = 0;
+
+	if (to == NULL) {
+		out->failed = true;
 		return;
 	}
-	while (body.n > 0)
-		add_qp_line(out, str_cut(&body, '\n'));
+	for (size_t i = 0; i < settings->to.n; i++)
+		to[i] = str_of(settings->to.items[i]);
+	for (size_t i = 0; i < message->nitems && nthreads < MAIL_THREADS; i++)
+		if (message->items[i].incident.id.n > 0)
+			threads[nthreads++] = message->items[i].incident.id;
+	marks_fill(&marks, message);
+	const struct mail_field fields[] = {
+		{ STR_INIT("X-Mailwarden-Severity"),
+		    str_of(severity_name(message->severity)) },
+		{ STR_INIT("X-Mailwarden-Notice"), buf_str(&marks.notices) },
+		{ STR_INIT("X-Mailwarden-Host"), buf_str(&marks.hosts) },
+		{ STR_INIT("X-Mailwarden-Rule"), buf_str(&marks.rules) },
+		{ STR_INIT("X-Mailwarden-Incident"), buf_str(&marks.incidents) },
+		{ STR_INIT("Importance"),
+		    message->severity == SEVERITY_CRITICAL ? STR("high") : STR("") },
+	};
+
+	mail_render(
+	    &(struct mail){
+		.from = str_of(settings->from),
+		.to = to,
+		.nto = settings->to.n,
+		.subject = str_of(message->subject),
+		.body = str_of(message->text),
+		.html = str_of(message->html),
+		.id = str_of(message->id),
+		.threads = threads,
+		.nthreads = nthreads,
+		.domain = id_domain(message, settings),
+		.fields = fields,
+		.nfields = sizeof fields / sizeof *fields,
+		.date_us = message->at_us,
+		.offset_min = message->offset_min,
+	    },
+	    out);
+	if (marks.incidents.failed || marks.rules.failed || marks.hosts.failed ||
+	    marks.notices.failed)
+		out->failed = true;
 }

@@ -11,7 +11,7 @@
  *            that are not UTF-8 are shown by number (core/plain.h); in HTML all is escaped.
  *            Of many incidents MESSAGE_TOLD_WHOLE are told in full, the graver first, each
  *            of the rest in a line, up to MESSAGE_TOLD_LINES; what is left is counted.
- *            Running text is folded at MESSAGE_COLUMNS.
+ *            In text a paragraph is one line, not folded: who shows it knows how wide.
  */
 #ifndef NOTIFY_MESSAGE_H
 #define NOTIFY_MESSAGE_H
@@ -19,7 +19,6 @@
 #include "rules/incident.h"
 
 enum {
-	MESSAGE_COLUMNS = 76, /* of 78: quoted-printable then needs no soft breaks */
 	MESSAGE_SUBJECT_BYTES = 200,
 	MESSAGE_SUMMARY_BYTES = 1000,
 	MESSAGE_ADVICE_BYTES = 8000,
@@ -28,6 +27,9 @@ enum {
 	MESSAGE_AFFECTED = 10,
 	MESSAGE_TOLD_WHOLE = 5,
 	MESSAGE_TOLD_LINES = 100,
+	MESSAGE_GROUP_BYTES = 4000,
+	MESSAGE_JSON_BYTES = 1000000, /* incidents behind it are left out */
+	MESSAGE_HTML_BYTES = 100000,  /* large providers cut what is longer */
 };
 
 struct message_context {
@@ -51,9 +53,12 @@ struct message {
 	int64_t at_us;
 	int offset_min;
 	bool is_test;
-	struct told *items; /* none for a test */
+	/* None for a test. The graver first, what is over last. Without what the detectors
+	 * alone need: seen, senders_seen, recipients_seen. */
+	struct told *items;
 	size_t nitems;
-	enum severity severity; /* the gravest that is not over; of a test: unknown */
+	/* The gravest that is not over; all over: info; of a test: unknown. */
+	enum severity severity;
 	char *subject, *text, *html;
 	void *kept; /* what owns the incidents' text */
 };
@@ -63,15 +68,18 @@ struct message *message_new(struct str id, const struct told *items, size_t nite
     const struct message_context *context);
 void message_free(struct message *message); /* NULL is fine */
 
-/* "opened", "escalated", "resolved", "reminder" as a person's word: "[critical]",
- * "[resolved]"; static text. */
+/* Over: by what is told of it, or by what came after that. */
+bool told_is_over(const struct told *told);
+/* "[critical]", "[warning]", "[still critical]" (a reminder), "[resolved]", "[alert]" (of
+ * which the severity is not known); static text. */
 const char *told_word(const struct told *told);
 /* An incident's text made safe (core/plain.h) and cut, for channels that build their own. */
 void message_plain(struct buf *out, struct str text, size_t max_bytes);
 /* One line for each item: "[critical] mx1: ...", safe for a person to read. */
 void message_line(const struct told *told, struct buf *out);
 /* {"type":"message","id":...,"host":...,"subject":...,"severity":...,"text":...,
- * "incidents":[incident_json() with "notice"]}. */
+ * "incidents":[incident_json() with "notice"]}; with "incidents_left_out" where not all of
+ * them are in it. */
 void message_json(const struct message *message, struct buf *out);
 
 /* Subject and plain text of one incident, NULL for NOTICE_TEST; body lines ended by \n. */

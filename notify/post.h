@@ -20,6 +20,7 @@
 #define NOTIFY_POST_H
 
 #include "notify/channel.h"
+#include "notify/route.h"
 #include "store/store.h"
 
 enum {
@@ -35,6 +36,9 @@ struct post_context {
 	/* One line per result, for the program's own log: key=value. May be NULL. */
 	void (*log)(void *ctx, struct str line);
 	void *ctx;
+	/* Whose hosts and domains are whose, from the catalogue; may be all NULL: then only
+	 * what was learnt from the logs is known. */
+	struct route_names names;
 };
 
 int post_open(struct store *store, const struct notify_settings *settings,

@@ -1,30 +1,48 @@
 /*
- * relay - mail through an SMTP relay, by libcurl
+ * relay - mail through SMTP relays, in the order of the settings
  *
- * Purpose    smtp:// with STARTTLS (required unless told otherwise) and smtps://,
- *            AUTH PLAIN or LOGIN, certificates and host names checked always.
- *            Nothing from the environment: no proxy, no .netrc.
- * Ownership  Settings and secrets are the caller's; the password is read from its
- *            file for each send and wiped after it (libcurl frees its own copy).
- * Results    SEND_ACCEPTED once the relay took the message for at least one recipient.
- *            If it refused others *err names them, with the relay's words; otherwise
- *            err->text is empty. One dead address thus never keeps the others from
- *            hearing, and nobody is mailed over and over because another's box is full.
+ * Purpose    Hands one message to the first relay that takes it. The next is tried when one
+ *            cannot be reached, fails TLS, refuses the login, lacks what an address needs,
+ *            or answers 4xx; a 5xx to the message itself counts for all.
+ * Ownership  Settings and secrets are the caller's; the password is read for each send and
+ *            wiped after it. oauth may be NULL: no OAuth.
+ * Results    SEND_ACCEPTED once a relay took the message for at least one recipient.
+ *            receipt->warning names the recipients it refused, with its words, and relays
+ *            that failed before. One dead address thus never keeps the others from hearing,
+ *            and nobody is mailed over and over because another's box is full.
  *            SEND_REFUSED for a 5xx to MAIL, to every RCPT, or to the message.
- *            SEND_RETRY for all the rest: settings, DNS, TLS, login, 4xx. A connection
- *            lost after the message was handed over is one of these: the relay may have
- *            taken it, and the repeat bears the same Message-ID.
- * Limits     RELAY_CONNECT_S to connect, timeout_s for the whole exchange.
- * Threads    One at a time per process (libcurl's global state is set up here).
+ *            SEND_LOGIN if what a person must mend stands in the way at one of the relays:
+ *            a password, a token, the rights of a file.
+ *            SEND_RETRY for all the rest: DNS, TLS, 4xx. A connection lost after the
+ *            message was handed over is one of these, and receipt->uncertain: the relay may
+ *            have taken it, and the repeat bears the same Message-ID.
+ *            Otherwise *err tells each relay's fault shortly.
+ * Limits     RELAY_CONNECT_S to connect; the relay's timeout (0: RELAY_TIMEOUT_S) for all
+ *            that is done for one relay, getting a token and a second try included.
+ * Threads    Any, each with its own oauth. main() calls curl_global_init() before it starts
+ *            threads.
  */
 #ifndef NOTIFY_RELAY_H
 #define NOTIFY_RELAY_H
 
 #include "notify/channel.h"
 
+struct oauth;
+
 enum { RELAY_CONNECT_S = 30, RELAY_TIMEOUT_S = 60 };
 
-/* message: RFC 5322 text with CRLF; sender and recipients: bare addresses. */
+/* Bare addresses, and RFC 5322 text with CRLF. */
+struct relay_mail {
+	struct str sender;
+	const struct str *recipients;
+	size_t nrecipients;
+	struct str text;
+};
+
+enum send_result relay_deliver(const struct relay_settings *relay, struct oauth *oauth,
+    const struct relay_mail *mail, struct receipt *receipt, struct err *err);
+
+/* The same without OAuth and receipt: a warning of an accepted message goes into *err. */
 enum send_result relay_send(const struct relay_settings *relay, struct str sender,
     const struct str *recipients, size_t nrecipients, struct str message, struct err *err);
 

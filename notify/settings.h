@@ -65,7 +65,7 @@ struct relay_settings {
 	char *ca_file;               /* NULL: the system's */
 	char *helo;                  /* NULL: the machine's name */
 	enum relay_tls tls;
-	int64_t timeout_us; /* for the whole exchange with one relay */
+	int64_t timeout_us; /* for the whole exchange with one relay; also of sendmail */
 };
 
 enum webhook_shape {
@@ -136,13 +136,16 @@ struct quiet_hours {
 	int from_min, to_min;
 };
 
+enum { REPEAT_BY_SEVERITY = -1 };
+
 /* Which notices go to which channels. All routes that match count; a channel hears once. */
 struct route {
 	char *match;              /* as in rules/silence.h; NULL: everything */
 	struct texts to;          /* channels, each of which is told */
 	struct texts fallback;    /* channels, in this order, for one of `to` that fails */
 	struct quiet_hours quiet; /* notices wait for their end */
-	int64_t repeat_us; /* reminder while it is open and nobody acknowledged; 0: none */
+	int64_t repeat_us; /* reminder while it is open and nobody acknowledged; 0: none;
+			    * REPEAT_BY_SEVERITY: 1d for critical incidents, else none */
 	bool resolved;     /* tells resolutions, too */
 	unsigned line;
 };

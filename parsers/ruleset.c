@@ -163,9 +163,22 @@ find_exact(const struct ruleset *set, uint64_t hash, struct str claim)
 	return NULL;
 }
 
+/* What mailwarden says itself, in the journal or in syslog, quotes mail servers: read as
+ * theirs, an alert could cause an alert. */
+static bool
+is_own(struct str process)
+{
+	const struct str name = STR("mailwarden");
+
+	return str_starts(process, name) &&
+	       (process.n == name.n || process.p[name.n] == '-');
+}
+
 const struct service *
 ruleset_find(const struct ruleset *set, struct str process)
 {
+	if (is_own(process))
+		return NULL;
 	ptrdiff_t slash = str_rfind_char(process, '/');
 	struct str key = slash < 0 ? process : str_skip(process, (size_t)slash);
 	const struct service *service = find_exact(set, str_hash(key), key);

@@ -42,7 +42,7 @@ void ruleset_free(struct ruleset *set); /* NULL is fine */
 
 size_t ruleset_size(const struct ruleset *set); /* rules */
 
-/* The rules for a process name as logged; NULL: nobody's. */
+/* The rules for a process name as logged; NULL: nobody's, or mailwarden's own. */
 const struct service *ruleset_find(const struct ruleset *set, struct str process);
 /* The rules of a server whose own file names its `services` instead of a process. */
 const struct service *ruleset_find_bare(const struct ruleset *set, struct str name);

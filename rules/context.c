@@ -143,13 +143,19 @@ put(struct context *c, struct entry *table, size_t size, uint64_t key, struct st
 	victim->used = ++c->clock;
 }
 
+uint64_t
+context_domain_key(struct str domain)
+{
+	return str_hash(domain) | 1;
+}
+
 static uint64_t
 domain_key(const struct event *ev)
 {
 	struct str recipient = event_text(ev, EVF_recipient);
 	ptrdiff_t at = str_rfind_char(recipient, '@');
 
-	return at < 0 ? 0 : str_hash(str_skip(recipient, (size_t)at + 1)) | 1;
+	return at < 0 ? 0 : context_domain_key(str_skip(recipient, (size_t)at + 1));
 }
 
 static uint64_t

@@ -50,6 +50,10 @@ struct context_slot {
 	struct str provider; /* id, empty: known to belong to none; or what else is kept */
 };
 
+/* The slot of a recipient's domain, below number CONTEXT_DOMAINS, has this key; its provider
+ * is that of the host which took or refused mail for the domain last. */
+uint64_t context_domain_key(struct str domain);
+
 /* Calls fn for each slot that changed since the last flush; a negative errno ends it. */
 int context_flush(struct context *context,
     int (*fn)(void *ctx, const struct context_slot *slot), void *ctx);

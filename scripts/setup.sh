@@ -40,10 +40,10 @@ have_sanitizer() {
 	rm -rf "$dir"
 	return $found
 }
-# Debian's module is there for Debian's python3 alone; another may stand before it in PATH.
-have_aiosmtpd() {
+# Debian's modules are there for Debian's python3 alone; another may stand before it in PATH.
+have_module() {
 	for python in /usr/bin/python3 python3; do
-		if have $python && $python -c 'import aiosmtpd' >/dev/null 2>&1; then
+		if have $python && $python -c "import $1" >/dev/null 2>&1; then
 			return 0
 		fi
 	done
@@ -66,18 +66,24 @@ find_missing() {
 	have cmake || need cmake
 	have ninja || need ninja
 	have pkg-config || need pkg-config
-	for lib in libsystemd libpcre2-8 libcurl sqlite3 yaml-0.1 libarchive; do
+	for lib in libsystemd libpcre2-8 libcurl libcrypto json-c sqlite3 yaml-0.1 libarchive; do
 		have_lib "$lib" || need "$lib"
 	done
 	have_authorities || need ca-certificates
 	[ "$what" = test ] || return 0
+	have_lib libnotify || need libnotify # the desktop channel; a build goes without
+	have dunst || need dunst
+	have Xvfb || need xvfb
+	have dbus-run-session || need dbus
 	have_sanitizer || need sanitizer
 	have_lib cmocka || need cmocka
 	have clang || need clang
 	have_fuzzer || need fuzzer
 	have clang-format || need clang-format
 	have python3 || need python3
-	have_aiosmtpd || need aiosmtpd
+	have_module aiosmtpd || need aiosmtpd
+	have_module yaml || need python3-yaml
+	have_module jsonschema || need python3-jsonschema
 	have openssl || need openssl
 	have_journal_remote || need journal-remote
 	for tool in zstd xz bzip2 gzip; do
@@ -102,9 +108,12 @@ package() {
 	apt:libsystemd) echo libsystemd-dev ;;
 	apt:libpcre2-8) echo libpcre2-dev ;;
 	apt:libcurl) echo libcurl4-openssl-dev ;;
+	apt:libcrypto) echo libssl-dev ;;
+	apt:json-c) echo libjson-c-dev ;;
 	apt:sqlite3) echo libsqlite3-dev ;;
 	apt:yaml-0.1) echo libyaml-dev ;;
 	apt:libarchive) echo libarchive-dev ;;
+	apt:libnotify) echo libnotify-dev ;;
 	apt:sanitizer) echo gcc ;;
 	apt:cmocka) echo libcmocka-dev ;;
 	apt:fuzzer) apt_fuzzer ;;
@@ -117,26 +126,36 @@ package() {
 	dnf:libsystemd) echo systemd-devel ;;
 	dnf:libpcre2-8) echo pcre2-devel ;;
 	dnf:libcurl) echo libcurl-devel ;;
+	dnf:libcrypto) echo openssl-devel ;;
+	dnf:json-c) echo json-c-devel ;;
 	dnf:sqlite3) echo sqlite-devel ;;
 	dnf:yaml-0.1) echo libyaml-devel ;;
 	dnf:libarchive) echo libarchive-devel ;;
+	dnf:libnotify) echo libnotify-devel ;;
+	dnf:xvfb) echo xorg-x11-server-Xvfb ;;
+	dnf:dbus) echo dbus-daemon ;;
 	dnf:sanitizer) echo libasan libubsan ;;
 	dnf:cmocka) echo libcmocka-devel ;;
 	dnf:fuzzer) echo compiler-rt ;;
 	dnf:clang-format) echo clang-tools-extra ;;
 	dnf:aiosmtpd) echo python3-aiosmtpd ;;
+	dnf:python3-yaml) echo python3-pyyaml ;;
 	dnf:journal-remote) echo systemd-journal-remote ;;
 	pacman:c | pacman:sanitizer) echo gcc ;;
 	pacman:pkg-config) echo pkgconf ;;
 	pacman:libsystemd) echo systemd-libs ;;
 	pacman:libpcre2-8) echo pcre2 ;;
 	pacman:libcurl) echo curl ;;
+	pacman:libcrypto) echo openssl ;;
 	pacman:sqlite3) echo sqlite ;;
+	pacman:xvfb) echo xorg-server-xvfb ;;
 	pacman:yaml-0.1) echo libyaml ;;
 	pacman:fuzzer) echo compiler-rt ;;
 	pacman:clang-format) echo clang ;;
 	pacman:python3) echo python ;;
 	pacman:aiosmtpd) echo python-aiosmtpd ;;
+	pacman:python3-yaml) echo python-yaml ;;
+	pacman:python3-jsonschema) echo python-jsonschema ;;
 	pacman:journal-remote) echo systemd libmicrohttpd ;;
 	*) echo "$1" ;;
 	esac

@@ -36,16 +36,76 @@ store_make_folders(const char *path, struct err *err)
 	return 0;
 }
 
-/* SQLite would create the file with the umask's rights; ours holds addresses. */
+/* Is the folder one that users of a group share? */
+static bool
+is_shared_folder(const char *path, gid_t group)
+{
+	AUTO(auto_free) char *folder = str_dup(str_of(path));
+	struct stat st;
+
+	if (folder == NULL)
+		return false;
+	char *slash = strrchr(folder, '/');
+
+	if (slash != NULL)
+		slash[slash == folder] = '\0';
+	if (stat(slash == NULL ? "." : folder, &st) < 0)
+		return false;
+	return (st.st_mode & S_ISGID) != 0 && st.st_gid == group;
+}
+
+/* Also what was made before the folder was shared, or under a strict umask. By its name:
+ * closing a descriptor would take away the locks that SQLite holds in this process. */
 static int
-make_file(const char *path, struct err *err)
+share_file(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & 0777) == 0660 || !is_shared_folder(path, st.st_gid))
+		return 0;
+	return chmod(path, 0660) < 0 ? err_errno(err, "share with the group", path) : 0;
+}
+
+int
+store_make_file(const char *path, int *fd_out, struct err *err)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 
 	if (fd < 0)
-		return err_errno(err, "open store", path);
-	(void)close(fd);
-	return 0;
+		return err_errno(err, "open", path);
+	int r = share_file(path, err);
+
+	if (r < 0)
+		(void)close(fd);
+	else
+		*fd_out = fd;
+	return r;
+}
+
+/*
+ * SQLite would create the file with the umask's rights; ours holds addresses. It gives new
+ * -wal and -shm files the rights of this one.
+ */
+static int
+make_file(const char *path, struct err *err)
+{
+	static const char *const endings[] = { "", "-wal", "-shm" };
+	int fd, r = 0;
+
+	if (access(path, F_OK) < 0) {
+		if ((r = store_make_file(path, &fd, err)) == 0)
+			(void)close(fd);
+		return r;
+	}
+	for (size_t i = 0; r == 0 && i < sizeof endings / sizeof *endings; i++) {
+		AUTO(auto_free) char *name = NULL;
+
+		if (asprintf(&name, "%s%s", path, endings[i]) < 0)
+			return err_set(err, -ENOMEM, "open store %s: out of memory", path);
+		r = share_file(name, err);
+	}
+	return r;
 }
 
 static int
@@ -215,8 +275,7 @@ db_open(struct db *db, const char *path, enum store_mode mode, struct err *err)
 	if (db->path == NULL)
 		return err_set(err, -ENOMEM, "open store %s: out of memory", path);
 	if (mode == STORE_WRITE &&
-	    ((r = store_make_folders(path, err)) < 0 ||
-		(access(path, F_OK) < 0 && (r = make_file(path, err)) < 0)))
+	    ((r = store_make_folders(path, err)) < 0 || (r = make_file(path, err)) < 0))
 		return r;
 	if ((r = check_path(path, mode, err)) < 0)
 		return r;

@@ -132,6 +132,7 @@ static const char version_2[] =
  *            fate: 0 not known, else an outcome (core/event.h) that the mail log told.
  *            A notice's row in the outbox is sent when all its deliveries are, or are
  *            covered by a fallback that is; then their due is NULL. See store/delivery.h.
+ *            Of what was sent before, the relay was the only channel.
  * channel    how each channel fares; failing_since 0: it works. login: 1 only a person can
  *            mend it, 2 it refused a message (store/channels.h).
  */
@@ -150,6 +151,8 @@ static const char version_3[] =
     "CREATE TRIGGER delivery_gone AFTER DELETE ON outbox BEGIN "
     "  DELETE FROM delivery WHERE notice = old.seq; END;"
     "CREATE INDEX outbox_incident ON outbox (incident);"
+    "INSERT INTO delivery (notice, channel, rank, due, tries, message, sent) "
+    "  SELECT seq, 'relay', 0, due, tries, id, sent FROM outbox WHERE sent IS NOT NULL;"
     "CREATE TABLE channel (name TEXT PRIMARY KEY, kind TEXT NOT NULL, "
     "  failing_since INTEGER NOT NULL, tries INTEGER NOT NULL, login INTEGER NOT NULL, "
     "  last_error TEXT NOT NULL, last_sent INTEGER NOT NULL) WITHOUT ROWID;";

@@ -64,12 +64,15 @@ sum_ledger(struct store *store, int64_t hour, struct store_totals *t, struct err
 	return r < 0 ? r : 0;
 }
 
+/* A reminder (7) that is to come is not called waiting. */
 static int
 count_outbox(struct store *store, int64_t since_us, struct store_totals *t, struct err *err)
 {
 	AUTO(auto_query) struct query q =
-		query_once(&store->db, "SELECT count(*) FILTER (WHERE sent IS NULL), "
-				       "count(*) FILTER (WHERE sent >= ?1) FROM outbox");
+		query_once(&store->db, "SELECT count(*) FILTER (WHERE sent IS NULL AND NOT "
+				       "(notice = 7 AND tries = 0)), "
+				       "count(*) FILTER (WHERE sent >= ?1 AND tries > 0) "
+				       "FROM outbox");
 
 	query_int(&q, since_us);
 	int r = query_next(&q, "read store", err);

@@ -5,6 +5,9 @@ Needs python3-aiosmtpd and openssl; without them the test that imports this is s
 """
 
 import asyncio
+import hashlib
+import hmac
+import json
 import pathlib
 import shutil
 import socket
@@ -104,12 +107,60 @@ class Handler:
         return "250 2.0.0 queued as 4XyZ"
 
 
+class ChallengeHandler(Handler):
+    """Offers CRAM-MD5, too (RFC 2195)."""
+
+    async def auth_CRAM__MD5(self, server, args):
+        challenge = b"<1896.697170952@relay.test>"
+        answer = await server.challenge_auth(challenge)
+        user, _, digest = answer.decode().rpartition(" ")
+        good = (user == USER and hmac.compare_digest(digest, hmac.new(
+            PASSWORD.encode(), challenge, hashlib.md5).hexdigest()))
+        self.logins.append(("CRAM-MD5", good))
+        return AuthResult(success=good, handled=False)
+
+
+class TokenHandler(Handler):
+    """Offers XOAUTH2, or OAUTHBEARER (RFC 7628), or both; takes the tokens in `good`."""
+
+    REASON = {"status": "400", "schemes": "Bearer", "scope": "https://mail.example.org/"}
+
+    def __init__(self, good, mechanisms=("XOAUTH2",)):
+        super().__init__()
+        self.good = set(good)
+        if "XOAUTH2" in mechanisms:
+            self.auth_XOAUTH2 = self.xoauth2
+        if "OAUTHBEARER" in mechanisms:
+            self.auth_OAUTHBEARER = self.oauthbearer
+
+    async def judge(self, server, mechanism, user, token):
+        good = user == USER and token in self.good
+        self.logins.append((mechanism, token, good))
+        if not good:  # the reason as a challenge, which wants any answer
+            await server.challenge_auth(json.dumps(self.REASON).encode())
+        return AuthResult(success=good, handled=False)
+
+    async def xoauth2(self, server, args):
+        answer = await server.challenge_auth(b"")
+        fields = dict(part.split("=", 1) for part in answer.decode().split("\1") if part)
+        return await self.judge(server, "XOAUTH2", fields["user"],
+                                fields["auth"].removeprefix("Bearer "))
+
+    async def oauthbearer(self, server, args):
+        answer = await server.challenge_auth(b"")
+        head, *parts = answer.decode().split("\1")
+        fields = dict(part.split("=", 1) for part in parts if part)
+        return await self.judge(server, "OAUTHBEARER",
+                                head.removeprefix("n,a=").removesuffix(","),
+                                fields["auth"].removeprefix("Bearer "))
+
+
 class Server:
     """aiosmtpd in its own thread, on a free port if none is given. The port listens from
     the start."""
 
     def __init__(self, handler, tls=None, smtps=None, mechanisms=("PLAIN", "LOGIN"),
-                 port=0):
+                 port=0, smtputf8=False):
         self.socket = socket.create_server(("127.0.0.1", port))
         self.port = self.socket.getsockname()[1]
         self.loop = asyncio.new_event_loop()
@@ -117,6 +168,7 @@ class Server:
         self.smtps = smtps
         self.factory = lambda: SMTP(
             handler, hostname="relay.test", loop=self.loop, tls_context=tls,
+            enable_SMTPUTF8=smtputf8,
             authenticator=handler.authenticate, auth_require_tls=tls is not None,
             auth_exclude_mechanism=[m for m in ("PLAIN", "LOGIN") if m not in mechanisms])
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -143,4 +195,50 @@ class Server:
 
     def __exit__(self, *_):
         self.loop.call_soon_threadsafe(self.stop.set)
+        self.thread.join(30)
+
+
+class Script:
+    """A server of a few lines: plays what a step function does with one socket."""
+
+    def __init__(self, play):
+        self.play = play
+        self.seen = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        try:
+            connection, _ = self.listener.accept()
+        except OSError:
+            return
+        with connection:
+            connection.settimeout(30)
+            self.lines = connection.makefile("rb")
+            try:
+                self.play(self, connection)
+            except OSError:
+                pass
+            self.lines.close()
+
+    def read(self):
+        line = self.lines.readline()
+        self.seen.append(line)
+        return line
+
+    def expect(self, connection, reply):
+        if self.read():
+            connection.sendall(reply)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
         self.thread.join(30)

@@ -24,7 +24,7 @@ SOURCE = pathlib.Path(os.environ.get("MAILWARDEN_SOURCE",
 BUILD = pathlib.Path(os.environ.get("MAILWARDEN_BUILD", SOURCE / "build"))
 PROGRAM = str(BUILD / "mailwarden")
 # A sanitized program is several times slower, and so is a loaded machine.
-PATIENCE_S = 60
+PATIENCE_S = int(os.environ.get("MAILWARDEN_PATIENCE", 60))
 OUTCOMES = ("delivered", "deferred", "bounced", "expired", "rejected")
 # Stamps without a zone are local; the tests' logs are in UTC.
 ENVIRONMENT = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
@@ -33,7 +33,7 @@ ENVIRONMENT = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
 KIND_ATTEMPT, KIND_REJECT = 3, 4
 DIRECTION_LOCAL, DIRECTION_INTERNAL = 3, 4
 STATE_PENDING = 0
-NOTICE_OPENED = 1
+NOTICE_OPENED, NOTICE_REMINDER = 1, 7
 
 
 def mailwarden(*words, input=b"", timeout=120, **options):
@@ -85,15 +85,18 @@ class Case(unittest.TestCase):
 
 
 class Daemon:
-    """`mailwarden run` in the background; what it says is kept in a file."""
+    """`mailwarden run` in the background, or another program; what it says is kept in a
+    file."""
 
-    def __init__(self, *words):
+    program = (PROGRAM, "run")
+
+    def __init__(self, *words, stdin=subprocess.DEVNULL, environment=None):
         self.said_file = tempfile.TemporaryFile()
         self.said_file_close = weakref.finalize(self, self.said_file.close)
-        self.process = subprocess.Popen([PROGRAM, "run", *map(str, words)],
-                                        stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*self.program, *map(str, words)], stdin=stdin,
                                         stdout=subprocess.DEVNULL,
-                                        stderr=self.said_file, env=ENVIRONMENT)
+                                        stderr=self.said_file,
+                                        env={**ENVIRONMENT, **(environment or {})})
 
     def said(self):
         size = os.fstat(self.said_file.fileno()).st_size
@@ -133,6 +136,12 @@ class Daemon:
         """SIGTERM; the exit code."""
         self.process.terminate()
         return self.process.wait(seconds)
+
+
+class Notifier(Daemon):
+    """`mailwarden-notify`, as its service starts it."""
+
+    program = (str(BUILD / "mailwarden-notify"),)
 
 
 # --- logs ---

@@ -272,20 +272,47 @@ class Self(Case):
 
     # --- channels ---
 
+    def fail_channel(self, tries, login=0):
+        support.change(self.state, "INSERT OR REPLACE INTO channel (name, kind, "
+                       "failing_since, tries, login, last_error, last_sent) VALUES "
+                       "('phone', 'webhook', ?, ?, ?, 'hook.example.org: timeout', 0)",
+                       int(bool(tries)), tries, login)
+        self.run_once()
+
     def test_channel(self):
         self.log.touch()
         self.run_once()
         self.assertEqual(self.incidents("mailwarden-channel"), [])
-        for tries, incidents in ((2, 0), (3, 1), (4, 1)):
-            support.change(self.state, "INSERT OR REPLACE INTO outbox (seq, id, incident, "
-                           "notice, created, due, tries, last_error) VALUES "
-                           "(1, 'x.opened.1', 'x', 1, 1, 1, ?, 'relay.example.org: refused')",
-                           tries)
-            self.run_once()
+        for tries, incidents in ((0, 0), (2, 0), (3, 1), (4, 1)):
+            self.fail_channel(tries)
             self.assertEqual(len(self.incidents("mailwarden-channel")), incidents, tries)
         (summary, count, _), = self.incidents("mailwarden-channel")
-        self.assertIn("relay.example.org: refused", summary)
+        self.assertIn("channel phone: hook.example.org: timeout", summary)
         self.assertEqual(count, 2)
+
+    def test_channel_needs_a_person(self):
+        self.log.touch()
+        self.run_once()
+        self.fail_channel(1, login=1)
+        (summary, _, _), = self.incidents("mailwarden-channel")
+        self.assertIn("channel phone waits for you", summary)
+        self.assertIn("hook.example.org: timeout", summary)
+
+    def test_notifier_does_not_run(self):
+        self.log.touch()
+        self.run_once()
+        row = ("INSERT OR REPLACE INTO outbox (seq, id, incident, notice, created, due, "
+               "tries, last_error) VALUES (1, 'x.opened.1', 'x', 1, 1, ?, 0, '')")
+        now = int(time.time()) * 1000000
+        support.change(self.state, row, now - 3600 * 1000000)
+        self.run_once()  # no channel: nobody is to take it
+        self.assertEqual(self.incidents("mailwarden-notifier"), [])
+        for due, incidents in ((now - 60 * 1000000, 0), (now - 660 * 1000000, 1)):
+            support.change(self.state, row, due)
+            self.fail_channel(0)
+            self.assertEqual(len(self.incidents("mailwarden-notifier")), incidents)
+        (summary, _, _), = self.incidents("mailwarden-notifier")
+        self.assertIn("more than 10 minutes", summary)
 
     # --- learning ---
 

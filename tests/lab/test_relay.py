@@ -6,6 +6,7 @@ Needs python3-aiosmtpd and openssl; without them the test is skipped (exit code 
 """
 
 import base64
+import json
 import logging
 import os
 import pathlib
@@ -13,61 +14,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from smtp_server import PASSWORD, USER, Handler, Pki, Server  # noqa: E402
+from smtp_server import PASSWORD, USER, Handler, Pki, Script, Server  # noqa: E402
 
 HELPER = pathlib.Path(os.environ["MAILWARDEN_BUILD"]) / "tests" / "relay_send"
 MESSAGE = (b"Subject: test\r\nMessage-ID: <a1@example.org>\r\n\r\n"
            b"hello\r\n.\r\n..two dots\r\n.x\r\nlast line\r\n")
-
-
-class Script:
-    """A server of a few lines: plays what a step function does with one socket."""
-
-    def __init__(self, play):
-        self.play = play
-        self.seen = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self.run, daemon=True)
-
-    def run(self):
-        try:
-            connection, _ = self.listener.accept()
-        except OSError:
-            return
-        with connection:
-            connection.settimeout(30)
-            self.lines = connection.makefile("rb")
-            try:
-                self.play(self, connection)
-            except OSError:
-                pass
-            self.lines.close()
-
-    def read(self):
-        line = self.lines.readline()
-        self.seen.append(line)
-        return line
-
-    def expect(self, connection, reply):
-        if self.read():
-            connection.sendall(reply)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
-        self.thread.join(30)
 
 
 class Relay(unittest.TestCase):
@@ -84,9 +38,12 @@ class Relay(unittest.TestCase):
         cls.folder.cleanup()
 
     def send(self, port, *more, scheme="smtp", host="localhost", login=True,
-             to=("ops@example.org",), ca="ca.pem", timeout=30, message=MESSAGE, env=None):
-        words = [str(HELPER), "--url", f"{scheme}://{host}:{port}", "--from",
-                 "warden@example.org", "--timeout", str(timeout)]
+             to=("ops@example.org",), ca="ca.pem", timeout=30, message=MESSAGE, env=None,
+             urls=None, sender="warden@example.org"):
+        """Sends; returns the result's word, and the reason or warning."""
+        words = [str(HELPER), "--from", sender, "--timeout", str(timeout)]
+        for url in urls or [f"{scheme}://{host}:{port}"]:
+            words += ["--url", url]
         for address in to:
             words += ["--to", address]
         if ca:
@@ -97,13 +54,15 @@ class Relay(unittest.TestCase):
                               timeout=120, env={**os.environ, **(env or {})})
         self.assertEqual(done.stderr, b"")
         self.assertEqual(done.returncode, 0)
-        result, _, reason = done.stdout.decode().partition("\n")
-        reason = reason.rstrip("\n")
-        self.assertNotIn("\n", reason)
+        self.last = json.loads(done.stdout)
         for secret in (PASSWORD, base64.b64encode(PASSWORD.encode()).decode(),
                        base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()):
-            self.assertNotIn(secret, reason)
-        return result, reason
+            self.assertNotIn(secret, done.stdout.decode())
+        if self.last["result"] == "accepted":
+            self.assertEqual(self.last["reason"], "")
+        else:
+            self.assertEqual((self.last["warning"], self.last["queue_id"]), ("", ""))
+        return self.last["result"], self.last["reason"] or self.last["warning"]
 
     def check(self, got, result, *parts):
         self.assertEqual(got[0], result, got[1])
@@ -150,14 +109,14 @@ class Relay(unittest.TestCase):
         folder.mkdir()
         (folder / "relay").write_text(PASSWORD)
         with Server(handler, tls=self.pki.context("good")) as server:
-            user = ("--user", USER, "--credential")
-            self.check(self.send(server.port, *user, "relay", login=False,
+            user = ("--user", USER, "--password-file")
+            self.check(self.send(server.port, *user, "credential:relay", login=False,
                                  env={"CREDENTIALS_DIRECTORY": str(folder)}), "accepted")
-            self.check(self.send(server.port, *user, "../password", login=False,
+            self.check(self.send(server.port, *user, "credential:../password", login=False,
                                  env={"CREDENTIALS_DIRECTORY": str(folder)}),
-                       "retry", "expected a plain name")
-            self.check(self.send(server.port, *user, "relay", login=False),
-                       "retry", "LoadCredential=relay:FILE")
+                       "login", "expected a plain name")
+            self.check(self.send(server.port, *user, "credential:relay", login=False),
+                       "login", "LoadCredential=relay:FILE")
         self.assertEqual(len(handler.mails), 1)
 
     def test_environment_is_not_asked(self):
@@ -181,7 +140,7 @@ class Relay(unittest.TestCase):
         with Server(handler, tls=self.pki.context("good")) as server:
             got = self.send(server.port, "--user", USER, "--password-file", str(wrong),
                             login=False)
-        self.check(got, "retry", f"localhost:{server.port}: login as {USER} failed: 535 ")
+        self.check(got, "login", f"localhost:{server.port}: login as {USER} failed: 535 ")
         self.assertEqual(handler.mails, [])
 
     def test_password_file_that_others_read(self):
@@ -192,23 +151,23 @@ class Relay(unittest.TestCase):
             with Script(lambda script, connection: script.read()) as server:
                 got = self.send(server.port, "--user", USER, "--password-file", str(path),
                                 login=False)
-            self.check(got, "retry", f"chmod 600 {path}", f"mode {mode:04o}")
+            self.check(got, "login", f"chmod 600 {path}", f"mode {mode:04o}")
             self.assertEqual(server.seen, [])
 
     def test_password_file_of_no_use(self):
         path = pathlib.Path(self.folder.name) / "strange"
         for content, part in ((b"", "empty"), (b"\n", "empty"), (b"a\nb\n", "one line"),
-                              (b"a\0b\n", "one line"), (b"x" * 5000, "longer than"),
+                              (b"a\0b\n", "one line"), (b"x" * 20000, "longer than"),
                               (None, "No such file")):
             path.unlink(missing_ok=True)
             if content is not None:
                 path.write_bytes(content)
                 path.chmod(0o600)
             self.check(self.send(9, "--user", USER, "--password-file", str(path),
-                                 login=False), "retry", part, str(path))
+                                 login=False), "login", part, str(path))
         self.check(self.send(9, "--user", USER, "--password-file", self.folder.name,
-                             login=False), "retry", "not a regular file")
-        self.check(self.send(9, "--user", USER, login=False), "retry", "no password_file")
+                             login=False), "login", "not a regular file")
+        self.check(self.send(9, "--user", USER, login=False), "login", "no password_file")
 
     def test_login_wanted_but_not_configured(self):
         def play(script, connection):
@@ -218,7 +177,7 @@ class Relay(unittest.TestCase):
             script.read()
 
         with Script(play) as server:
-            self.check(self.send(server.port, "--tls", "off", login=False), "retry",
+            self.check(self.send(server.port, "--tls", "off", login=False), "login",
                        "login required: 530 5.7.0 Authentication required", "set user")
 
     # --- TLS ---
@@ -330,12 +289,14 @@ class Relay(unittest.TestCase):
                              b"354 go on\r\n") as server:
             got = self.send(server.port, "--tls", "off", login=False)
         self.check(got, "retry", "lost before the relay confirmed", "may have taken it")
+        self.assertTrue(self.last["uncertain"])
         self.assertEqual(server.seen[-1], b".\r\n")
 
     def test_dropped_early(self):
         with self.drop_after(b"250 relay\r\n") as server:
             got = self.send(server.port, "--tls", "off", login=False)
         self.check(got, "retry", "the connection was lost at")
+        self.assertFalse(self.last["uncertain"])
 
     def test_greeting_says_no(self):
         def play(script, connection):
@@ -392,8 +353,8 @@ class Relay(unittest.TestCase):
     def test_no_auth_offered(self):
         handler = Handler()
         with Server(handler, tls=self.pki.context("good"), mechanisms=[]) as server:
-            self.check(self.send(server.port), "retry", f"no login as {USER}",
-                       "neither AUTH PLAIN nor AUTH LOGIN")
+            self.check(self.send(server.port), "login", f"no login as {USER}",
+                       "offers no AUTH")
         self.assertEqual((handler.logins, handler.mails), ([], []))
 
     def test_no_auth_offered_and_refused(self):
@@ -405,8 +366,8 @@ class Relay(unittest.TestCase):
             script.expect(connection, b"221 bye\r\n")
 
         with Script(play) as server:
-            self.check(self.send(server.port, "--tls", "off"), "refused",
-                       "554 5.7.1 relay access denied", "we did not log in")
+            self.check(self.send(server.port, "--tls", "off"), "login",
+                       "554 5.7.1 relay access denied", f"no login as {USER}")
         self.assertNotIn(b"AUTH", {line[:4] for line in server.seen})
 
     # --- settings ---
@@ -422,8 +383,8 @@ class Relay(unittest.TestCase):
 
     def test_urls_that_are_none(self):
         for url in ("", "http://localhost/", "localhost:587", "smtp://", "file:///etc/passwd"):
-            self.check(self.send(1, "--url", url), "retry", "expected smtp://host:587")
-        self.check(self.send(1, "--url", "smtp://a:b@localhost:587"), "retry",
+            self.check(self.send(1, urls=[url]), "retry", "expected smtp://host:587")
+        self.check(self.send(1, urls=["smtp://a:b@localhost:587"]), "retry",
                    "holds a user name")
 
     def test_big_message(self):

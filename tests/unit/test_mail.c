@@ -10,8 +10,13 @@
 #include <cmocka.h>
 
 #include "core/buf.h"
+#include "notify/mail_impl.h"
+#include "notify/message.h"
+#include "notify/settings.h"
 
 static const int64_t a_morning_us = INT64_C(1795228877482913); /* 2026-11-21 02:41:17 UTC */
+
+static const struct str thread = STR_INIT("0123456789ab");
 
 static struct mail
 plain_mail(const struct str *to)
@@ -23,7 +28,8 @@ plain_mail(const struct str *to)
 		.subject = STR("[critical] mx1: trouble"),
 		.body = STR("First line\nSecond line\n"),
 		.id = STR("0123456789ab-1"),
-		.thread = STR("0123456789ab"),
+		.threads = &thread,
+		.nthreads = 1,
 		.domain = STR("mx1.example.org"),
 		.date_us = a_morning_us,
 		.offset_min = 60,
@@ -80,7 +86,9 @@ assert_sound(struct str text)
 {
 	static const char *const known[] = { "Date", "From", "To", "Subject", "Message-ID",
 		"In-Reply-To", "References", "Auto-Submitted", "MIME-Version",
-		"Content-Type", "Content-Transfer-Encoding" };
+		"X-Auto-Response-Suppress", "Importance", "X-Mailwarden-Severity",
+		"X-Mailwarden-Notice", "X-Mailwarden-Host", "X-Mailwarden-Rule",
+		"X-Mailwarden-Incident", "Content-Type", "Content-Transfer-Encoding" };
 	struct str rest = text, header = header_of(text);
 
 	for (size_t i = 0; i < text.n; i++) {
@@ -124,6 +132,8 @@ test_whole(void **state)
 				   "In-Reply-To: <0123456789ab@mx1.example.org>\r\n"
 				   "References: <0123456789ab@mx1.example.org>\r\n"
 				   "Auto-Submitted: auto-generated\r\n"
+				   "X-Auto-Response-Suppress: DR, RN, NRN, OOF, "
+				   "AutoReply\r\n"
 				   "MIME-Version: 1.0\r\n"
 				   "Content-Type: text/plain; charset=utf-8\r\n"
 				   "Content-Transfer-Encoding: 7bit\r\n"
@@ -134,21 +144,43 @@ test_whole(void **state)
 }
 
 static void
-test_thread_of_its_own(void **state)
+test_no_thread(void **state)
 {
 	(void)state;
+	AUTO(buf_done) struct buf out = { 0 };
 	struct str to = STR("ops@example.org");
-	const struct str threads[] = { STR_INIT(""), STR_INIT("0123456789ab-1") };
+	struct mail mail = plain_mail(&to);
 
-	for (size_t i = 0; i < 2; i++) {
-		AUTO(buf_done) struct buf out = { 0 };
-		struct mail mail = plain_mail(&to);
+	mail.nthreads = 0;
+	mail_render(&mail, &out);
+	assert_null(value_of(buf_str(&out), "References").p);
+	assert_null(value_of(buf_str(&out), "In-Reply-To").p);
+}
 
-		mail.thread = threads[i];
-		mail_render(&mail, &out);
-		assert_null(value_of(buf_str(&out), "References").p);
-		assert_null(value_of(buf_str(&out), "In-Reply-To").p);
-	}
+/* News of several incidents stands in the threads of all of them. */
+static void
+test_many_threads(void **state)
+{
+	(void)state;
+	AUTO(buf_done) struct buf out = { 0 };
+	struct str to = STR("ops@example.org"), threads[MAIL_THREADS + 5];
+	struct mail mail = plain_mail(&to);
+	size_t n = 1;
+
+	for (size_t i = 0; i < MAIL_THREADS + 5; i++)
+		threads[i] = i == 0 ? STR("first") : STR("other>\r\nX: y");
+	mail.threads = threads;
+	mail.nthreads = MAIL_THREADS + 5;
+	mail_render(&mail, &out);
+	struct str value = value_of(buf_str(&out), "References");
+
+	assert_true(str_starts(value,
+	    STR("<first@mx1.example.org>\r\n <otherXy@mx1.example.org>\r\n")));
+	for (size_t i = 0; i < value.n; i++)
+		n += value.p[i] == '\n';
+	assert_int_equal(n, MAIL_THREADS);
+	assert_text(value_of(buf_str(&out), "In-Reply-To"), "<first@mx1.example.org>");
+	assert_sound(buf_str(&out));
 }
 
 static void
@@ -458,12 +490,216 @@ test_dates(void **state)
 	}
 }
 
+/* --- a message as mail --- */
+
+static const struct message_context context = {
+	.host = STR_INIT("mx1"),
+	.now_us = INT64_C(1795228877482913),
+	.version = STR_INIT("0.2.0"),
+};
+
+static struct told
+trouble(void)
+{
+	return (struct told){
+		.incident = { .id = STR("0123456789ab"),
+		    .rule = STR("disk-full"),
+		    .severity = SEVERITY_CRITICAL,
+		    .host = STR("mx1"),
+		    .opened_us = INT64_C(1795228877482913),
+		    .count = 1,
+		    .summary = STR("The disk of mx1 is full"),
+		    .advice = STR("See what fills it.") },
+		.notice = NOTICE_OPENED,
+	};
+}
+
+static void
+test_message(void **state)
+{
+	(void)state;
+	AUTO(buf_done) struct buf out = { 0 };
+	AUTO(buf_done) struct buf again = { 0 };
+	struct told told = trouble();
+	char *to[] = { (char[]){ "Ops <ops@example.org>" }, (char[]){ "b@example.org" } };
+	struct mail_settings settings = { .from = (char[]){ "warden@mx1.example.org" },
+		.to = { to, 2 } };
+	struct message *m = message_new(STR("0123456789ab.opened.1"), &told, 1, &context);
+
+	mail_render_message(m, &settings, &out);
+	mail_render_message(m, &settings, &again);
+	struct str text = buf_str(&out);
+
+	assert_sound(text);
+	assert_true(str_eq(text, buf_str(&again)));
+	assert_text(value_of(text, "Subject"), "[critical] mx1: The disk is full");
+	assert_text(value_of(text, "To"), "Ops <ops@example.org>,\r\n b@example.org");
+	assert_text(value_of(text, "Message-ID"),
+	    "<0123456789ab.opened.1@mx1.example.org>");
+	assert_text(value_of(text, "References"), "<0123456789ab@mx1.example.org>");
+	assert_text(value_of(text, "X-Mailwarden-Severity"), "critical");
+	assert_text(value_of(text, "X-Mailwarden-Notice"), "opened");
+	assert_text(value_of(text, "X-Mailwarden-Host"), "mx1");
+	assert_text(value_of(text, "X-Mailwarden-Rule"), "disk-full");
+	assert_text(value_of(text, "X-Mailwarden-Incident"), "0123456789ab");
+	assert_text(value_of(text, "Importance"), "high");
+	assert_true(str_starts(value_of(text, "Content-Type"),
+	    STR("multipart/alternative;\r\n boundary=\"")));
+	ptrdiff_t plain = str_find(text, STR("Content-Type: text/plain; charset=utf-8; "
+					     "format=flowed\r\n"));
+	ptrdiff_t html = str_find(text, STR("Content-Type: text/html; charset=utf-8\r\n"));
+
+	assert_true(plain > 0 && html > plain); /* RFC 2046, 5.1.4: the better last */
+	message_free(m);
+}
+
+/* A warning, a resolution and a test are not urgent; a test stands in no thread. */
+static void
+test_lesser_messages(void **state)
+{
+	(void)state;
+	char *to[] = { (char[]){ "b@example.org" } };
+	struct mail_settings settings = { .from = (char[]){ "w@example.org" },
+		.to = { to, 1 } };
+
+	for (int i = 0; i < 3; i++) {
+		AUTO(buf_done) struct buf out = { 0 };
+		struct told told = trouble();
+
+		told.incident.severity = i == 0 ? SEVERITY_WARNING : SEVERITY_CRITICAL;
+		told.notice = i == 1 ? NOTICE_RESOLVED : NOTICE_OPENED;
+		struct message *m = message_new(STR("m1"), &told, i == 2 ? 0 : 1, &context);
+
+		mail_render_message(m, &settings, &out);
+		assert_sound(buf_str(&out));
+		assert_null(value_of(buf_str(&out), "Importance").p);
+		assert_int_equal(value_of(buf_str(&out), "References").p == NULL, i == 2);
+		message_free(m);
+	}
+}
+
+/* Nothing of an incident or of the settings gets out of its place. */
+static void
+test_hostile_message(void **state)
+{
+	(void)state;
+	AUTO(buf_done) struct buf junk = { 0 };
+	AUTO(buf_done) struct buf out = { 0 };
+	struct told items[30];
+	char *to[] = { (char[]){ "a\r\nBcc: x@example.org" } };
+	struct mail_settings settings = { .from = (char[]){ "A\nX: y <w@example.org>" },
+		.to = { to, 1 } };
+	size_t boundaries = 0;
+
+	for (int i = 0; i < 1000000; i += 50)
+		buf_addf(&junk,
+		    "%c\r\n\r\n--=_mailwarden_alternative--\r\nBcc: x\r\n.\r\nFrom y ",
+		    'a' + i % 26);
+	for (size_t i = 0; i < 30; i++) {
+		items[i] = trouble();
+		struct incident *in = &items[i].incident;
+
+		in->id = in->rule = in->host = in->summary = in->advice = in->samples =
+		    buf_str(&junk);
+	}
+	struct message *m = message_new(buf_str(&junk), items, 30, &context);
+
+	mail_render_message(m, &settings, &out);
+	assert_sound(buf_str(&out));
+	assert_true(header_of(buf_str(&out)).n < 40000);
+	for (struct str rest = buf_str(&out); rest.n > 0;)
+		boundaries += str_starts(str_cut(&rest, '\n'), STR("--=_"));
+	assert_int_equal(boundaries, 3);
+	message_free(m);
+}
+
+static void
+test_addresses_in_utf8(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *from, *sender, *to;
+		bool wanted;
+	} cases[] = {
+		{ "w@example.org", NULL, "a@example.org", false },
+		{ "J\xc3\xbcrg <w@example.org>", NULL, "a@example.org", false },
+		{ "w@ex\xc3\xa4mple.org", NULL, "a@example.org", true },
+		{ "w@example.org", "b\xc3\xb6@example.org", "a@example.org", true },
+		{ "w@example.org", NULL, "J\xc3\xbcrg <j\xc3\xbc@example.org>", true },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		AUTO(auto_free) char *from = str_dup(str_of(cases[i].from));
+		AUTO(auto_free) char *to = str_dup(str_of(cases[i].to));
+		AUTO(auto_free) char *sender =
+			cases[i].sender ? str_dup(str_of(cases[i].sender)) : NULL;
+		struct mail_settings settings = { from, sender, { &to, 1 } };
+		AUTO(buf_done) struct buf out = { 0 };
+		struct message *m = message_new(STR("m1"), NULL, 0, &context);
+
+		assert_int_equal(mail_needs_smtputf8(&settings), cases[i].wanted);
+		mail_render_message(m, &settings, &out);
+		/* ids are ASCII whatever the domain */
+		struct str id = value_of(buf_str(&out), "Message-ID");
+
+		assert_text(id, i == 2 ? "<m1@mx1>" : "<m1@example.org>");
+		message_free(m);
+	}
+	struct mail_settings settings = { .from = (char[]){ "A <a@example.org>" } };
+
+	assert_text(mail_sender(&settings), "a@example.org");
+	settings.sender = (char[]){ "bounces@example.org" };
+	assert_text(mail_sender(&settings), "bounces@example.org");
+}
+
+/* --- format=flowed --- */
+
+static void
+test_flowed(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "short\n\nlines\n", "short\n\nlines\n" },
+		{ "one two three four five six seven eight nine ten eleven twelve "
+		  "thirteen fourteen\n",
+		    "one two three four five six seven eight nine ten eleven twelve "
+		    "thirteen \nfourteen\n" },
+		/* a blank at the end would join a line to the next */
+		{ "label: \nnext\n", "label:\nnext\n" },
+		{ "> not a quote\nFrom me\n", " > not a quote\n From me\n" },
+		/* evidence and commands stay as they are, stuffed */
+		{ "  a log line that is longer than any line of running text may ever be, "
+		  "really\n",
+		    "   a log line that is longer than any line of running text may ever "
+		    "be, really\n" },
+		{ "see https://example.org/a/very/long/address/that/is/never/folded/"
+		  "however/long/it/is/in/the/end ok\n",
+		    "see \nhttps://example.org/a/very/long/address/that/is/never/folded/"
+		    "however/long/it/is/in/the/end \nok\n" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		AUTO(buf_done) struct buf out = { 0 };
+
+		body_flow(&out, str_of(cases[i].text));
+		assert_text(buf_str(&out), cases[i].want);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
-		cmocka_unit_test(test_thread_of_its_own),
+		cmocka_unit_test(test_no_thread),
+		cmocka_unit_test(test_many_threads),
+		cmocka_unit_test(test_message),
+		cmocka_unit_test(test_lesser_messages),
+		cmocka_unit_test(test_hostile_message),
+		cmocka_unit_test(test_addresses_in_utf8),
+		cmocka_unit_test(test_flowed),
 		cmocka_unit_test(test_subjects),
 		cmocka_unit_test(test_long_encoded),
 		cmocka_unit_test(test_mailboxes),

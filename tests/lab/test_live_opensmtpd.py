@@ -1,0 +1,36 @@
+#!/usr/bin/python3
+"""Alerts about a real OpenSMTPD."""
+
+import time
+
+from live import main
+from scenarios import Outbound
+
+
+class Opensmtpd(Outbound):
+    server = "opensmtpd"
+    LOGIN = "relay-login-impossible"
+    UNREACHABLE = "port-25-blocked generic-opensmtpd-network"
+    BOUNCES = "backscatter-bounces-opensmtpd"
+    RECEIPTS = 6, "backscatter-bounces-opensmtpd"  # its log tells no receipt from a bounce
+    TLS_WORDS = ("mta connecting", "mta connected", "mta tls", "mta server-cert-check")
+    retry_at = 0
+
+    def retry(self):
+        """A route that failed would rest for a while."""
+        self.lab.command("sh", "-c", "smtpctl show routes | sed 's/\\..*//' | "
+                         "xargs -rn 1 smtpctl resume route; smtpctl schedule all")
+
+    def queue_is_empty(self):
+        """Its own first retry comes after minutes."""
+        if super().queue_is_empty():
+            return True
+        if time.monotonic() > self.retry_at:
+            self.retry_at = time.monotonic() + 2
+            self.retry()
+        return False
+
+
+del Outbound
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+# sendmail: port 25 (relays for 127.0.0.1), a milter at 127.0.0.1:8891 without which it takes no
+# mail, and a smarthost with a login for one domain. Sourced by instance.sh.
+# shellcheck shell=bash disable=SC2154 # names of instance.sh
+
+configure() {
+	local etc=$root/etc/mail
+
+	mkdir -p "$etc"
+	# Small times: one test sees a deferral and its retry.
+	cat >"$etc/sendmail.mc" <<-X
+		divert(-1)
+		include(\`/usr/share/sendmail/cf/m4/cf.m4')
+		divert(0)
+		VERSIONID(\`lab')
+		OSTYPE(\`debian')
+		DOMAIN(\`generic')
+		define(\`confDOMAIN_NAME', \`$host')
+		define(\`confLOG_LEVEL', \`9')
+		define(\`confTO_CONNECT', \`5s')
+		define(\`confTO_ICONNECT', \`5s')
+		define(\`confTO_HOSTSTATUS', \`1s')
+		define(\`confMIN_QUEUE_AGE', \`0')
+		define(\`confCACERT', \`/etc/lab/ca.pem')
+		define(\`confCACERT_PATH', \`/etc/lab')
+		define(\`confSERVER_CERT', \`/etc/lab/good.pem')
+		define(\`confSERVER_KEY', \`/etc/lab/good-key.pem')
+		define(\`confCLIENT_CERT', \`/etc/lab/good.pem')
+		define(\`confCLIENT_KEY', \`/etc/lab/good-key.pem')
+		define(\`confAUTH_MECHANISMS', \`PLAIN LOGIN')
+		define(\`confPRIVACY_FLAGS', \`authwarnings')
+		define(\`ALIAS_FILE', \`/etc/aliases')
+		FEATURE(\`use_cw_file')
+		FEATURE(\`access_db', \`hash -T<TMPF> /etc/mail/access')
+		FEATURE(\`mailertable', \`hash -o /etc/mail/mailertable')
+		FEATURE(\`delay_checks')
+		FEATURE(\`no_default_msa')
+		DAEMON_OPTIONS(\`Family=inet, Name=MTA, Port=smtp, Addr=$ip')
+		DAEMON_OPTIONS(\`Family=inet, Name=MTA-lo, Port=smtp, Addr=127.0.0.1')
+		CLIENT_OPTIONS(\`Family=inet, Addr=$ip')
+		define(\`RELAY_MAILER_ARGS', \`TCP \$h 587')
+		INPUT_MAIL_FILTER(\`testfilter', \`S=inet:8891@127.0.0.1, F=T, T=C:10s;S:10s;R:10s;E:10s')
+		FEATURE(\`local_procmail', \`/usr/bin/procmail')
+		MAILER(\`local')
+		MAILER(\`smtp')
+	X
+	printf 'Connect:127.0.0.1\tRELAY\n' >"$etc/access"
+	printf 'AuthInfo:smarthost.example\t"U:warden" "P:wrong" "M:PLAIN"\n' >>"$etc/access"
+	printf 'by-smarthost.example\trelay:[smarthost.example]\n' >"$etc/mailertable"
+	printf '%s\n' example.net "$host" localhost >"$etc/local-host-names"
+	# makemap and sendmail trust only root's files
+	rm -f "$etc"/*.db
+	chown 0:0 "$etc"
+	chmod 755 "$etc"
+	in_root sh -ec 'cd /etc/mail
+		m4 sendmail.mc >sendmail.cf
+		makemap hash access <access
+		makemap hash mailertable <mailertable'
+	mkdir -p "$root/var/lib/sendmail/host_status" "$root/var/spool/mqueue" \
+		"$root/run/sendmail/mta"
+	chown 0:0 "$root/var/spool/mqueue"
+	chmod 700 "$root/var/spool/mqueue"
+	in_root newaliases
+}
+server_up() {
+	in_root /usr/libexec/sendmail/sendmail -L sm-mta -bd -q2s
+	wait_for_port "$ip" 25
+}
+server_down() { :; }
