@@ -222,7 +222,7 @@ static void
 put_json_setting(const struct printer *p, const struct part *part,
     const struct setting *setting, const struct setting_value *value)
 {
-	static const struct setting_value none = { VALUE_NONE };
+	static const struct setting_value none = { .form = VALUE_NONE };
 	AUTO(buf_done) struct buf text = { 0 };
 	AUTO(buf_done) struct buf secret = { 0 };
 	AUTO(buf_done) struct buf why = { 0 };
@@ -352,7 +352,7 @@ put_members(const struct printer *p, const struct part *parent,
 {
 	const struct config *config = p->config;
 	const struct ynode *node = ynode_get(parent->map, setting->key);
-	static const struct setting_value none = { VALUE_NONE };
+	static const struct setting_value none = { .form = VALUE_NONE };
 	size_t n = setting->type == SETTING_SOURCES  ? config->nsources
 		   : setting->type == SETTING_ALERTS ? config->notify.nchannels
 						     : config->notify.nroutes;

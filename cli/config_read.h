@@ -65,7 +65,7 @@ struct pos config_value_pos(const struct ynode *map, const char *key);
 void config_read_value(struct config_reader *reader, const struct setting *setting,
     const struct ynode *node, void *field);
 
-/* The host in scheme://[user@]host[:port][/...], without brackets; empty if there is none. */
+/* The host in scheme://[user@]host[:port][/...], without brackets; empty if none. */
 struct str config_url_host(struct str url);
 bool config_url_has_user(struct str url);
 /* "localhost", 127.0.0.0/8, ::1. */

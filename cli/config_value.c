@@ -74,7 +74,7 @@ void
 setting_value_of(const struct setting *setting, const void *field,
     struct setting_value *out)
 {
-	*out = (struct setting_value){ VALUE_NONE };
+	*out = (struct setting_value){ .form = VALUE_NONE };
 	switch (setting->type) {
 	case SETTING_TEXT:
 	case SETTING_HOST:

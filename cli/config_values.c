@@ -237,7 +237,7 @@ is_url(enum setting_type type)
 
 typedef const char *check_fn(struct str text);
 
-/* Where a secret's place is asked for, people write the secret: such lines are not shown. */
+/* Where a secret's place is asked for, people write the secret: no line is shown. */
 static void
 tell_fault(struct config_reader *reader, const struct setting *setting, struct pos at,
     const char *fault)
@@ -505,6 +505,11 @@ read_oauth(struct config_reader *reader, const struct ynode *node,
 
 /* --- by type --- */
 
+/* read_word() writes through an int. */
+static_assert(sizeof(enum relay_tls) == sizeof(int) &&
+		  sizeof(enum webhook_shape) == sizeof(int),
+    "an enum is as large as an int");
+
 static check_fn *
 check_of(enum setting_type type)
 {
@@ -555,10 +560,7 @@ config_read_value(struct config_reader *reader, const struct setting *setting,
 	case SETTING_SECRET_COMMAND: read_program(reader, setting, node, field); break;
 	case SETTING_SPAN: read_span(reader, setting, node, field); break;
 	case SETTING_SWITCH: read_switch(reader, setting, node, field); break;
-	case SETTING_WORD:
-		static_assert(sizeof(enum relay_tls) == sizeof(int), "an enum is an int");
-		read_word(reader, setting, node, field);
-		break;
+	case SETTING_WORD: read_word(reader, setting, node, field); break;
 	case SETTING_PROVIDER: read_word(reader, setting, node, &word); break;
 	case SETTING_CAP: read_cap(reader, setting, node, field); break;
 	case SETTING_QUIET: read_quiet(reader, setting, node, field); break;

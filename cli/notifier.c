@@ -36,7 +36,7 @@ become(const char *path, const struct notifier_args *args, bool once)
 {
 	const char *argv[8] = { path, "--state", args->state };
 	size_t n = 3;
-	sigset_t none;
+	sigset_t mask;
 
 	if (args->config != NULL) {
 		argv[n++] = "--config";
@@ -47,8 +47,10 @@ become(const char *path, const struct notifier_args *args, bool once)
 	(void)unsetenv("NOTIFY_SOCKET");
 	(void)unsetenv("WATCHDOG_PID");
 	(void)unsetenv("WATCHDOG_USEC");
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* A reload that comes before it listens waits for it. */
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGHUP);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 	(void)execv(path, (char *const *)argv);
 	fprintf(stderr, "mailwarden: start %s: %s\n", path, strerror(errno));
 	_exit(127);

@@ -228,7 +228,8 @@ say(const char *channel, const char *what, const char *reason)
 
 /* Told when it begins to fail, and when it works again. */
 static void
-note_beat(struct desk *desk, const struct worker_result *result)
+note_beat(const struct crew *c, struct desk *desk, const struct worker_result *result,
+    int64_t now_us)
 {
 	bool failed = result->result != SEND_ACCEPTED;
 
@@ -237,6 +238,10 @@ note_beat(struct desk *desk, const struct worker_result *result)
 		    failed ? "heartbeat failed" : "heartbeat works again",
 		    failed ? result->reason.text : "");
 	desk->beat_failed = failed;
+	/* A store that is in trouble is told by what would be lost; the next beat is soon. */
+	if (c->post != NULL)
+		(void)post_note_beat(c->post, desk->settings->name, result->result,
+		    &result->reason, now_us, NULL);
 	message_free(desk->beat);
 	desk->beat = NULL;
 }
@@ -253,7 +258,7 @@ crew_collect(struct crew *c, int64_t now_us, size_t *failed, struct err *err)
 		if (!worker_take(desk->worker, &result))
 			continue;
 		if (desk->beat != NULL) {
-			note_beat(desk, &result);
+			note_beat(c, desk, &result, now_us);
 			continue;
 		}
 		*failed += result.result != SEND_ACCEPTED;

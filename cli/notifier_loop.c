@@ -22,12 +22,10 @@
 #include "store/watch.h"
 
 enum {
-	STOP_WITHIN_S = 20,    /* what is being sent may end; systemd waits longer */
-	RETRY_S = 30,          /* after trouble with the store */
-	RETRY_LOCKED_S = 2,    /* another notifier is about to end */
-	SOONEST_MS = 100,      /* between two looks without a knock */
-	ONCE_LOCK_TRIES = 300, /* with --once */
-	ONCE_LOCK_STEP_MS = 100,
+	STOP_WITHIN_S = 20, /* what is being sent may end; systemd waits longer */
+	RETRY_S = 30,       /* after trouble with the store */
+	RETRY_LOCKED_S = 2, /* another notifier is about to end */
+	SOONEST_MS = 100,   /* between two looks without a knock */
 };
 
 struct loop {
@@ -573,58 +571,4 @@ notifier_loop(const struct notifier_options *options, struct config *config)
 	}
 	take_down(&l);
 	return r < 0 ? fail(EXIT_FAILED, strerror(-r)) : EXIT_FINE;
-}
-
-/* --- --once --- */
-
-static int
-open_once(struct hold *hold, struct err *err)
-{
-	const struct timespec step = { .tv_nsec = ONCE_LOCK_STEP_MS * 1000000L };
-	int r = hold_open(hold, err);
-
-	for (int i = 0; r == -EWOULDBLOCK && i < ONCE_LOCK_TRIES; i++) {
-		(void)nanosleep(&step, NULL);
-		r = hold_open(hold, err);
-	}
-	return r;
-}
-
-static int
-pass_once(struct crew *crew, int done_fd, size_t *failed, struct err *err)
-{
-	struct pollfd done = { .fd = done_fd, .events = POLLIN };
-	uint64_t times;
-	int r;
-
-	while ((r = crew_work(crew, NULL, wall_us(), err)) == 0 && crew_is_busy(crew)) {
-		while (poll(&done, 1, -1) < 0 && errno == EINTR)
-			;
-		(void)!read(done_fd, &times, sizeof times);
-		if ((r = crew_collect(crew, wall_us(), failed, err)) < 0)
-			break;
-	}
-	return r;
-}
-
-int
-notifier_once(const struct notifier_options *options, struct config *config)
-{
-	struct hold hold = hold_of(options->state);
-	int done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	const struct crew_context context = crew_context(options, done_fd);
-	struct crew *crew = NULL;
-	struct err err = { "" };
-	size_t failed = 0;
-	int r = crew_new(config, &context, &crew, &err);
-
-	if (r == 0 && (r = open_once(&hold, &err)) == 0 &&
-	    (r = crew_attach(crew, hold.store, &err)) == 0)
-		r = pass_once(crew, done_fd, &failed, &err);
-	crew_free(crew);
-	hold_close(&hold);
-	(void)close(done_fd);
-	if (r < 0)
-		return fail(EXIT_STORE, err.text);
-	return failed > 0 ? EXIT_FAILED : EXIT_FINE;
 }

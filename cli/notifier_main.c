@@ -5,7 +5,6 @@
  * systemd, or a child of `mailwarden run` (--child), which ends when its standard input does.
  * With --once it makes one pass, with --test it sends a test and tells the result.
  */
-#include <curl/curl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "cli/app.h"
@@ -113,6 +113,17 @@ parse_arguments(struct arguments *a, int argc, char **argv)
 	return EXIT_USAGE;
 }
 
+/* Tokens that a server renews are kept there. It is the channel that tells a failure. */
+static void
+make_state_dir(const struct notify_settings *notify, const char *state_dir)
+{
+	for (size_t i = 0; i < notify->nchannels; i++)
+		if (notify->channels[i].relay.oauth.token_url != NULL) {
+			(void)mkdir(state_dir, 0700);
+			return;
+		}
+}
+
 static int
 work(struct arguments *a, struct config *config)
 {
@@ -125,6 +136,7 @@ work(struct arguments *a, struct config *config)
 		fputs("mailwarden-notify: out of memory\n", stderr);
 		return EXIT_FAILED;
 	}
+	make_state_dir(&config->notify, state_dir);
 	a->options.state = state;
 	a->options.state_dir = state_dir;
 	switch (a->mode) {
@@ -151,8 +163,6 @@ main(int argc, char **argv)
 
 	if (config == NULL)
 		return EXIT_CONFIG;
-	(void)curl_start(); /* before any thread */
-	r = work(&a, config);
-	curl_global_cleanup();
-	return r;
+	(void)curl_start(); /* before any thread; a channel that needs it tells a failure */
+	return work(&a, config);
 }

@@ -31,6 +31,26 @@ clock_civil(int64_t days, int *year, int *month, int *day)
 	*year = (int)(y + era * 400 + (*month <= 2));
 }
 
+/* The first of the two where a local time occurs twice: mktime() picks either. Clocks are
+ * set back by an hour, on Lord Howe Island by half of it. */
+static time_t
+first_of_both(time_t at, struct tm *tm)
+{
+	static const time_t steps_s[] = { 3600, 1800 };
+
+	for (size_t i = 0; i < sizeof steps_s / sizeof *steps_s; i++) {
+		time_t before = at - steps_s[i];
+		struct tm other;
+
+		if (localtime_r(&before, &other) != NULL && other.tm_min == tm->tm_min &&
+		    other.tm_hour == tm->tm_hour && other.tm_mday == tm->tm_mday) {
+			*tm = other;
+			return before;
+		}
+	}
+	return at;
+}
+
 int64_t
 clock_local(int year, int month, int day, int second_of_day, int *offset_min_out)
 {
@@ -43,7 +63,7 @@ clock_local(int year, int month, int day, int second_of_day, int *offset_min_out
 		.tm_sec = second_of_day % 60,
 		.tm_isdst = -1,
 	};
-	time_t at = mktime(&tm);
+	time_t at = first_of_both(mktime(&tm), &tm);
 
 	*offset_min_out = (int)(tm.tm_gmtoff / 60);
 	return (int64_t)at;

@@ -18,8 +18,8 @@ int64_t clock_days(int year, int month, int day);
 void clock_civil(int64_t days, int *year, int *month, int *day);
 
 /* Seconds since 1970 of a local wall-clock time in the process's zone (TZ);
- * *offset_min_out is the zone's offset then. An hour that occurs twice is read
- * as daylight time, one that never occurs is moved forward, as mktime does. */
+ * *offset_min_out is the zone's offset then. Of an hour that occurs twice it is the
+ * first (daylight time), one that never occurs is moved forward, as mktime does. */
 int64_t clock_local(int year, int month, int day, int second_of_day, int *offset_min_out);
 
 /* RFC 3339 with microseconds and offset. */

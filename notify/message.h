@@ -82,8 +82,4 @@ void message_line(const struct told *told, struct buf *out);
  * them are in it. */
 void message_json(const struct message *message, struct buf *out);
 
-/* Subject and plain text of one incident, NULL for NOTICE_TEST; body lines ended by \n. */
-void message_render(const struct incident *incident, enum notice notice,
-    const struct message_context *context, struct buf *subject, struct buf *body);
-
 #endif

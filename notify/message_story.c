@@ -4,7 +4,7 @@
 #include "notify/message_impl.h"
 
 enum {
-	EVIDENCE_OF_MANY = 4, /* lines, where several incidents are told */
+	EVIDENCE_IN_BRIEF = 2, /* lines, of what is over or one of several */
 	SHORT_ADVICE_BYTES = 1500,
 	URL_BYTES = 500,
 	NAME_BYTES = 100,
@@ -261,7 +261,8 @@ tell_incident(struct story *story, const struct told *told, enum detail detail)
 	tell_commands(story, told);
 	if (detail == DETAIL_ALL)
 		tell_evidence(story, in->samples,
-		    story->page.several ? EVIDENCE_OF_MANY : MESSAGE_EVIDENCE_LINES);
+		    story->page.several || told_is_over(told) ? EVIDENCE_IN_BRIEF
+							      : MESSAGE_EVIDENCE_LINES);
 }
 
 /* Each part takes at most its share of the page; what is too long is told in brief. */

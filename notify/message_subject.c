@@ -91,6 +91,11 @@ told_what(const struct told *told, struct buf *out)
 		plain_add(out, str_skip(text, host.n + 1));
 		return;
 	}
+	if (str_starts(text, STR("On ")) && str_starts(str_skip(text, 3), host) &&
+	    str_starts(str_skip(text, 3 + host.n), STR(" "))) {
+		plain_add(out, str_skip(text, 3 + host.n + 1));
+		return;
+	}
 	if (!find_host(text, host, &start, &end)) {
 		plain_add(out, text);
 		return;

@@ -149,24 +149,3 @@ const struct page_type page_text = {
 	.link = text_link,
 	.note = text_note,
 };
-
-/* For what still tells one incident at a time. */
-void
-message_render(const struct incident *incident, enum notice notice,
-    const struct message_context *context, struct buf *subject, struct buf *body)
-{
-	struct told told = { .notice = notice };
-
-	if (incident != NULL)
-		told.incident = *incident;
-	struct message *message =
-	    message_new(STR("x"), &told, incident == NULL ? 0 : 1, context);
-
-	if (message == NULL) {
-		subject->failed = true;
-		return;
-	}
-	buf_add(subject, str_of(message->subject));
-	buf_add(body, str_of(message->text));
-	message_free(message);
-}

@@ -63,6 +63,9 @@ int post_take(struct post *post, const char *channel, int64_t now_us, struct par
 int post_done(struct post *post, struct parcel *parcel, enum send_result result,
     const struct receipt *receipt, const struct err *reason, int64_t now_us,
     struct err *err);
+/* A heartbeat, which is none of the post's messages, ended so: `status` tells of it, too. */
+int post_note_beat(struct post *post, const char *channel, enum send_result result,
+    const struct err *reason, int64_t now_us, struct err *err);
 /* Given up before it was sent (the program ends): as if it had not been taken. */
 int post_return(struct post *post, struct parcel *parcel, struct err *err);
 

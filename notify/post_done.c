@@ -301,3 +301,18 @@ post_done(struct post *post, struct parcel *parcel, enum send_result result,
 		outcome_free(outcome);
 	return r;
 }
+
+int
+post_note_beat(struct post *post, const char *channel, enum send_result result,
+    const struct err *reason, int64_t now_us, struct err *err)
+{
+	int r = store_begin(post->store, err);
+
+	if (r < 0)
+		return r;
+	r = result == SEND_ACCEPTED
+		? channel_row_worked(post->store, str_of(channel), now_us, err)
+		: channel_row_failed(post->store, str_of(channel), fault_of(result),
+		      str_of(reason->text), now_us, err);
+	return post_end_batch(post, r, err);
+}

@@ -39,17 +39,6 @@ minute_of_day(int64_t at_us, struct tm *local)
 	return localtime_r(&at, local) == NULL ? -1 : local->tm_hour * 60 + local->tm_min;
 }
 
-/* The first of the two where that time comes twice. */
-static int64_t
-first_of_both(int64_t at_us, int minute, int64_t after_us)
-{
-	struct tm local;
-
-	if (at_us - HOUR_US > after_us && minute_of_day(at_us - HOUR_US, &local) == minute)
-		return at_us - HOUR_US;
-	return at_us;
-}
-
 int64_t
 route_quiet_until(struct quiet_hours quiet, int64_t now_us)
 {
@@ -65,8 +54,7 @@ route_quiet_until(struct quiet_hours quiet, int64_t now_us)
 	int64_t end_us =
 	    clock_local(year, month, day, quiet.to_min * 60, &offset_min) * US_PER_S;
 
-	end_us = first_of_both(end_us, quiet.to_min, now_us);
-	/* The first of both is over, the second is to come. */
+	/* Where that time occurs twice the first may be over, and the second is to come. */
 	if (end_us <= now_us)
 		end_us += HOUR_US;
 	return end_us > now_us && end_us <= now_us + 2 * DAY_S * US_PER_S ? end_us : now_us;

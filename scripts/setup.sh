@@ -53,6 +53,15 @@ have_journal_remote() {
 	[ -x /lib/systemd/systemd-journal-remote ] || [ -x /usr/lib/systemd/systemd-journal-remote ]
 }
 
+# The live tests make their servers' roots of its packages (tests/lab/README.md).
+is_debian_12() {
+	[ -r /etc/os-release ] && (
+		# shellcheck source=/dev/null
+		. /etc/os-release
+		[ "${ID:-}:${VERSION_CODENAME:-}" = debian:bookworm ]
+	)
+}
+
 # Without them no relay's certificate can be checked.
 have_authorities() {
 	[ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] ||
@@ -86,6 +95,8 @@ find_missing() {
 	have_module jsonschema || need python3-jsonschema
 	have openssl || need openssl
 	have_journal_remote || need journal-remote
+	have systemd-nspawn || need nspawn
+	! is_debian_12 || have mmdebstrap || need mmdebstrap
 	for tool in zstd xz bzip2 gzip; do
 		have "$tool" || need "$tool"
 	done
@@ -119,6 +130,7 @@ package() {
 	apt:fuzzer) apt_fuzzer ;;
 	apt:aiosmtpd) echo python3 python3-aiosmtpd ;;
 	apt:journal-remote) echo systemd-journal-remote ;;
+	apt:nspawn | dnf:nspawn) echo systemd-container ;;
 	apt:xz) echo xz-utils ;;
 	dnf:c) echo gcc glibc-devel ;;
 	dnf:ninja) echo ninja-build ;;
@@ -157,6 +169,7 @@ package() {
 	pacman:python3-yaml) echo python-yaml ;;
 	pacman:python3-jsonschema) echo python-jsonschema ;;
 	pacman:journal-remote) echo systemd libmicrohttpd ;;
+	pacman:nspawn) echo systemd ;;
 	*) echo "$1" ;;
 	esac
 }

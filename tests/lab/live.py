@@ -24,8 +24,6 @@ import lab  # noqa: E402
 import support  # noqa: E402
 from support import BUILD, wait_until  # noqa: E402
 
-support.PATIENCE_S = 15  #DEBUG
-
 S3140 = ("550 5.7.1 Unfortunately, messages from [{client}] weren't sent. Please contact your "
          "Internet service provider since part of their network is on our block list (S3140). "
          "You can also refer your provider to http://mail.live.com/mail/troubleshooting.aspx"
@@ -164,7 +162,7 @@ alerts:
     def until(self, condition, what):
         """wait_until() that tells what mailwarden said."""
         try:
-            return wait_until(condition, what, support.PATIENCE_S)
+            return wait_until(condition, what)
         except AssertionError as late:
             said = "".join(child.said() for child in self.children)
             raise AssertionError(f"{late}\n{said[-3000:]}\n{self.log_tail()}") from None

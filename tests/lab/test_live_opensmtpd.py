@@ -30,6 +30,15 @@ class Opensmtpd(Outbound):
             self.retry()
         return False
 
+    def deliver(self, domain, count):
+        """It keeps a session for ten seconds, and rests a route whose session broke."""
+        provider = self.lab.remote[domain]
+        for number in range(1, count + 1):
+            provider.hang_up()
+            self.lab.send(f"user{number}@{domain}")
+            self.until(lambda: len(provider.mails) >= number or self.retry(),
+                       "the mail arrives")
+
 
 del Outbound
 if __name__ == "__main__":

@@ -93,6 +93,52 @@ test_times(void **state)
 	}
 }
 
+/* The hour that occurs twice, and the one that never does; from summer and from winter,
+ * since mktime() lets itself be led by what it was asked before. */
+static void
+test_local(void **state)
+{
+	static const struct {
+		const char *zone;
+		int year, month, day, hour, minute;
+		int64_t utc_min; /* since midnight UTC of that day */
+		int offset_min;
+	} cases[] = {
+		{ "Europe/Berlin", 2026, 10, 25, 1, 59, -1, 120 },
+		{ "Europe/Berlin", 2026, 10, 25, 2, 0, 0, 120 },
+		{ "Europe/Berlin", 2026, 10, 25, 2, 30, 30, 120 },
+		{ "Europe/Berlin", 2026, 10, 25, 2, 59, 59, 120 },
+		{ "Europe/Berlin", 2026, 10, 25, 3, 0, 120, 60 },
+		{ "Europe/Berlin", 2026, 3, 29, 1, 59, 59, 60 },
+		{ "Europe/Berlin", 2026, 3, 29, 2, 30, 90, 120 },
+		{ "Europe/Berlin", 2026, 3, 29, 3, 0, 60, 120 },
+		/* Its summer time is the standard, its winter time is set back. */
+		{ "Europe/Dublin", 2026, 10, 25, 1, 30, 30, 60 },
+		{ "America/New_York", 2026, 11, 1, 1, 30, 5 * 60 + 30, -240 },
+		{ "Australia/Lord_Howe", 2026, 4, 5, 1, 45, -(9 * 60 + 15), 660 },
+		{ "UTC", 2026, 10, 25, 2, 30, 150, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * (sizeof cases / sizeof *cases); i++) {
+		size_t n = i / 2;
+		int offset_min = -1;
+
+		assert_int_equal(setenv("TZ", cases[n].zone, 1), 0);
+		tzset();
+		(void)clock_local(2026, i % 2 == 0 ? 1 : 7, 15, 0, &offset_min);
+		int64_t got = clock_local(cases[n].year, cases[n].month, cases[n].day,
+		    cases[n].hour * 3600 + cases[n].minute * 60, &offset_min);
+		int64_t want =
+		    clock_days(cases[n].year, cases[n].month, cases[n].day) * 86400 +
+		    cases[n].utc_min * 60;
+
+		if (got != want || offset_min != cases[n].offset_min)
+			fail_msg("%s, case %zu: %lld s off, offset %d", cases[n].zone, n,
+			    (long long)(got - want), offset_min);
+	}
+}
+
 static void
 test_for_people(void **state)
 {
@@ -111,6 +157,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_local),
 		cmocka_unit_test(test_for_people),
 	};
 

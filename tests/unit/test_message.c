@@ -302,6 +302,7 @@ test_subjects(void **state)
 		{ "mx1", "Mail to mx1.example.net waits", "Mail to mx1.example.net waits" },
 		{ "mx1", "Mail to mx12 of mx1 waits", "Mail to mx12 waits" },
 		{ "mx1", "It is on mx1.", "It is." },
+		{ "mx1", "On mx1 more log in", "more log in" },
 		{ "", "on its own", "on its own" },
 	};
 

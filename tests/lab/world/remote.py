@@ -98,8 +98,7 @@ class Provider(Listener):
         self.name, self.take = name, take or self.keep
         self.mails, self.refused, self.refusals = [], [], []
         self.certificate = "good"  # or "self", which nobody signed
-        self.wants_login = False   # every login is wrong
-        self.knows_dsn = False
+        self.login = None  # or "refused", each one, or "taken"
 
     def refuse(self, step, reply, only="", times=None):
         with self.lock:
@@ -109,7 +108,7 @@ class Provider(Listener):
         """From now on everything, and what was is forgotten."""
         with self.lock:
             self.mails, self.refused, self.refusals = [], [], []
-            self.certificate, self.wants_login, self.knows_dsn = "good", False, False
+            self.certificate, self.login = "good", None
         self.open()
 
     def talk(self, connection, client):
@@ -180,8 +179,7 @@ class Session:
         self.sender, self.recipients = None, []
         words = [self.provider.name, "ENHANCEDSTATUSCODES", "8BITMIME"]
         words += [] if self.encrypted else ["STARTTLS"]
-        words += ["AUTH PLAIN LOGIN"] if self.provider.wants_login else []
-        words += ["DSN"] if self.provider.knows_dsn else []
+        words += ["AUTH PLAIN"] if self.provider.login else []
         self.say(*("250-" + word for word in words), "250 HELP")
 
     def do_helo(self, _):
@@ -195,12 +193,15 @@ class Session:
         self.encrypted = True
 
     def do_auth(self, _):
-        self.provider.refused.append(("auth", self.client))
-        self.say("535 5.7.8 Error: authentication failed: wrong password")
+        if self.provider.login == "taken":
+            self.say("235 2.7.0 Authentication successful")
+        else:
+            self.provider.refused.append(("auth", self.client))
+            self.say("535 5.7.8 Error: authentication failed: wrong password")
 
     def do_mail(self, argument):
         sender = re.match(r"(?i)from:\s*<([^>]*)>", argument)[1]
-        if self.provider.wants_login:
+        if self.provider.login == "refused":
             self.say("530 5.7.0 Authentication required")
         elif self.answer("mail", sender, "250 2.1.0 fine"):
             self.sender, self.recipients = sender, []
