@@ -115,7 +115,7 @@ in_root() { chroot "$root" "$@"; }
 root=$RUN/root
 # shellcheck source=/dev/null # one of the four beside this file
 . "$here/$server.sh"
-# shellcheck source=relay.sh
+# shellcheck source=/dev/null
 . "$here/relay.sh"
 
 make_root "$root" "$server"
