@@ -40,6 +40,7 @@ RATE_LIMIT = ("451 4.7.650 The mail server [{client}] has been temporarily rate 
               "(S775) [CO1NAM11FT031.eop-nam11.prod.protection.outlook.com]")
 UNKNOWN_USER = "550 5.1.1 Recipient address rejected: User unknown in virtual mailbox table"
 BUSY = "451 4.3.2 System not accepting network messages"
+BOUNCED = 3  # an outcome as the store has it
 
 
 class Hook(http.server.BaseHTTPRequestHandler):
@@ -105,6 +106,7 @@ class Live(unittest.TestCase):
 
     def rotate(self):
         """A new log file, so that each test reads its own from the beginning."""
+        self.mark()  # rsyslogd is up: a SIGHUP before would end it
         self.log.replace(self.log.with_suffix(".1"))
         self.lab.command("pkill", "-HUP", "rsyslogd")
         self.mark()
@@ -138,6 +140,29 @@ alerts:
     url: https://{lab.HOOK}/incidents
     ca_file: {self.lab.run}/ca.pem
 """)
+
+    def configure_own_path(self, sender, recipient):
+        """Mail through the server that is watched; the webhook only stands in for it."""
+        self.config.write_text(f"""host: mx1
+alerts:
+  local:
+    type: relay
+    url: smtp://127.0.0.1:25
+    tls: off
+    from: {sender}
+    to: {recipient}
+  hook:
+    type: webhook
+    url: https://{lab.HOOK}/incidents
+    ca_file: {self.lab.run}/ca.pem
+routes:
+  - to: local
+    fallback: hook
+""")
+
+    def fate_of_own_mail(self):
+        fates = support.ask(self.state, "SELECT fate FROM delivery WHERE channel = 'local'")
+        return fates[0][0] if fates else None
 
     # --- mailwarden ---
 

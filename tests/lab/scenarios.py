@@ -4,7 +4,7 @@ told. A server's test says how its alerts are named where they differ."""
 import re
 import time
 
-from live import (BANNED_IP, BUSY, RATE_LIMIT, S3140, SPAMHAUS, UNKNOWN_USER, Live, lab,
+from live import (BANNED_IP, BOUNCED, BUSY, RATE_LIMIT, S3140, SPAMHAUS, UNKNOWN_USER, Live, lab,
                   support)
 
 
@@ -42,6 +42,22 @@ class Outbound(Live):
         self.follow_journal()
         self.watch()
         self.blocked_then_accepted("hotmail.com", "mail", S3140, self.BLOCK)
+
+    def test_relay_shares_the_trouble(self):
+        """The only relay is the blocked host itself, the admin's mailbox is at the provider that
+        blocks it: the alert arrives by the other way, and our own mail that comes back is
+        neither counted nor a trouble of its own (design, invariant 7)."""
+        self.configure_own_path("alice@example.net", "admin@hotmail.com")
+        self.lab.remote["hotmail.com"].refuse("mail", S3140)
+        self.watch()
+        self.send("user*@hotmail.com", 3)
+        self.until(lambda: self.hooks() == ["opened " + self.BLOCK], "the webhook was told")
+        self.settle()
+        self.until(lambda: self.fate_of_own_mail() == BOUNCED, "our mail came back")
+        incident, = self.incidents()
+        self.assertEqual(incident["count"], 3)
+        self.end()
+        self.assertEqual(self.hooks(), ["opened " + self.BLOCK])
 
     def test_banned_address(self):
         self.watch()
