@@ -202,7 +202,7 @@ class Following(Case):
         daemon = self.daemon()
         daemon.until(lambda: lines_read(self.state) == 1, "the line is read")
         self.assertEqual(daemon.stop(10), 0, daemon.said())
-        self.assertIn("no relay configured", daemon.said())
+        self.assertIn("no channel configured", daemon.said())
 
     def test_a_log_that_comes_later(self):
         daemon = self.daemon()
