@@ -8,11 +8,10 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/place.h"
 #include "core/plain.h"
 #include "paths.h"
 #include "rules/alert.h"
-
-enum { FOLD_COLUMNS = 78 };
 
 void
 app_help(const struct command *command, FILE *to)
@@ -51,23 +50,12 @@ app_fail(enum exit_code code, const char *fmt, ...)
 	return code;
 }
 
-/* Is this program the one in the build folder, not an installed one? */
-static bool
-runs_from_build(void)
-{
-	char exe[4096];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe);
-	struct str build = str_of(PATH_BUILD_DIR "/");
-
-	return n > 0 && str_starts((struct str){ exe, (size_t)n }, build);
-}
-
 struct rule_dirs
 app_rule_dirs(const char *override)
 {
 	struct rule_dirs out = { .n = 2 };
 
-	out.dirs[0] = runs_from_build() ? PATH_SOURCE_RULES : PATH_DATA_RULES;
+	out.dirs[0] = place_is_below(PATH_BUILD_DIR) ? PATH_SOURCE_RULES : PATH_DATA_RULES;
 	out.dirs[1] = override != NULL ? override : PATH_ETC "/rules.d";
 	return out;
 }
@@ -151,11 +139,9 @@ char *
 app_helper_path(const char *name)
 {
 	char *path = NULL;
+	const char *folder = place_is_below(PATH_BUILD_DIR) ? PATH_BUILD_DIR : PATH_LIBEXEC;
 
-	if (asprintf(&path, "%s/%s", runs_from_build() ? PATH_BUILD_DIR : PATH_LIBEXEC,
-		name) < 0)
-		return NULL;
-	return path;
+	return asprintf(&path, "%s/%s", folder, name) < 0 ? NULL : path;
 }
 
 void
@@ -166,28 +152,6 @@ app_print_safe(struct str text, FILE *to)
 	plain_add(&out, text);
 	if (out.n > 0)
 		(void)fwrite(out.p, 1, out.n, to);
-}
-
-void
-app_print_folded(struct str text, FILE *to)
-{
-	size_t column = 0;
-
-	while (text.n > 0) {
-		struct str word = str_cut(&text, ' ');
-
-		if (word.n == 0)
-			continue;
-		if (column > 0 && column + 1 + word.n > FOLD_COLUMNS) {
-			fputc('\n', to);
-			column = 0;
-		}
-		fputs(column == 0 ? "    " : " ", to);
-		column += (column == 0 ? 4 : 1) + word.n;
-		app_print_safe(word, to);
-	}
-	if (column > 0)
-		fputc('\n', to);
 }
 
 bool

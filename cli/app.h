@@ -76,8 +76,6 @@ char *app_helper_path(const char *name); /* owned by the caller; NULL without me
 
 /* Text from strangers on a terminal, as plain_add() of core/plain.h. */
 void app_print_safe(struct str text, FILE *to);
-/* A paragraph for 80 columns, indented; safe as above. */
-void app_print_folded(struct str text, FILE *to);
 /* Colours only on a terminal and without NO_COLOR. */
 bool app_wants_colour(FILE *to);
 

@@ -1,5 +1,7 @@
 #include "cli/channel_words.h"
 
+#include <string.h>
+
 #include "core/clock.h"
 #include "core/plain.h"
 
@@ -13,7 +15,7 @@ add_list(struct buf *out, const struct texts *texts)
 	}
 }
 
-/* Without a path, and without a login that somebody wrote into it. */
+/* Without path and query, and without a login that somebody wrote into it. */
 static void
 add_host(struct buf *out, const char *url)
 {
@@ -26,7 +28,7 @@ add_host(struct buf *out, const char *url)
 		return;
 	}
 	rest = str_skip(rest, before.n);
-	struct str host = str_cut(&rest, '/');
+	struct str host = str_head(rest, strcspn(rest.p, "/?#"));
 	ptrdiff_t login = str_rfind_char(host, '@');
 
 	plain_add(out, before);

@@ -138,6 +138,24 @@ config_load(const char *path, struct config *out, struct diags *diags)
 	return 0;
 }
 
+struct config *
+config_read_told(const char *path)
+{
+	struct config *config = calloc(1, sizeof *config);
+	struct diags diags = { 0 };
+
+	if (config == NULL)
+		return NULL;
+	int r = config_load(path, config, &diags);
+
+	diags_print(&diags, stderr);
+	diags_done(&diags);
+	if (r == 0)
+		return config;
+	free(config);
+	return NULL;
+}
+
 void
 config_done(struct config *config)
 {

@@ -42,6 +42,9 @@ const struct ynode *config_root(const struct config *config);
 
 /* path NULL: the default file. */
 int config_load(const char *path, struct config *out, struct diags *diags);
+/* The same on the heap, faults told on standard error; NULL: faulty, or no memory. For
+ * config_done() and free(). */
+struct config *config_read_told(const char *path);
 void config_done(struct config *config);
 
 #endif

@@ -23,8 +23,8 @@ pattern_of(enum setting_type type)
 	case SETTING_NAMED_ADDRESS:
 		return "^([^\\s<>,]+@[^\\s<>,]+|[^<]*<[^\\s<>,]+@[^\\s<>,]+>)$";
 	case SETTING_RELAY_URLS: return "^smtps?://[^\\s@/?#]+([/?#]\\S*)?$";
-	case SETTING_WEB_URL:
-	case SETTING_SAFE_URL: return "^https?://[^\\s@/?#]+([/?#]\\S*)?$";
+	case SETTING_WEB_URL: return "^https?://[^\\s@/?#]+([/?#]\\S*)?$";
+	case SETTING_SAFE_URL: return "^https://[^\\s@/?#]+([/?#]\\S*)?$";
 	case SETTING_HEADERS: return "^[^\\s:]+:";
 	case SETTING_SPAN: return "^[0-9]{1,7}[smhdw]?$";
 	case SETTING_SECRET_FILE: return "^(/|credential:[^./][^/]*$)";

@@ -27,7 +27,7 @@ enum setting_type {
 	SETTING_ADDRESSES,      /* one or a list: struct texts */
 	SETTING_RELAY_URLS,     /* one or a list: struct texts */
 	SETTING_WEB_URL,        /* https:// or http://: char * */
-	SETTING_SAFE_URL,       /* https://, on this machine also http://: char * */
+	SETTING_SAFE_URL,       /* https:// alone: char * */
 	SETTING_HEADERS,        /* a list of "Name: value": struct texts */
 	SETTING_PROGRAM,        /* a program and its arguments: struct texts */
 	SETTING_CHANNELS,       /* names, one or a list: struct texts */

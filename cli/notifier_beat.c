@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "notify/now.h"
 
 struct beat {
 	struct beats *all;
@@ -47,15 +48,6 @@ watcher_lives(const char *state, struct err *err)
 	return lives;
 }
 
-static int64_t
-wall_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * (int64_t)US_PER_S + ts.tv_nsec / 1000;
-}
-
 /* May a heartbeat go out? Why not is told once. */
 static bool
 may_beat(struct beats *b)
@@ -76,7 +68,7 @@ send_beat(struct beat *beat)
 {
 	struct err err;
 
-	if (crew_beat(beat->all->crew, beat->channel, wall_us(), &err) < 0)
+	if (crew_beat(beat->all->crew, beat->channel, now_wall_us(), &err) < 0)
 		fprintf(stderr, "mailwarden-notify: heartbeat: %s\n", err.text);
 }
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/notifier_names.h"
 #include "cli/notifier_worker.h"
@@ -295,15 +294,6 @@ crew_next_due(struct crew *c, const struct crew *older, int64_t now_us, int64_t 
 
 /* --- tests and heartbeats --- */
 
-static int
-offset_min(int64_t at_us)
-{
-	time_t at = (time_t)(at_us / US_PER_S);
-	struct tm tm;
-
-	return localtime_r(&at, &tm) == NULL ? 0 : (int)(tm.tm_gmtoff / 60);
-}
-
 struct message *
 crew_test_message(const struct config *config, int64_t now_us)
 {
@@ -311,7 +301,7 @@ crew_test_message(const struct config *config, int64_t now_us)
 	const struct message_context context = {
 		.host = str_of(config->host),
 		.now_us = now_us,
-		.offset_min = offset_min(now_us),
+		.offset_min = clock_offset_min(now_us),
 		.version = STR(MAILWARDEN_VERSION),
 		.dashboard = str_of(config->notify.dashboard),
 	};

@@ -19,6 +19,7 @@
 #include "cli/notifier_status.h"
 #include "cli/notifier_store.h"
 #include "core/clock.h"
+#include "notify/now.h"
 #include "store/watch.h"
 
 enum {
@@ -36,20 +37,11 @@ struct loop {
 	struct hold hold;
 	struct store_watch watch; /* while the store cannot be opened */
 	int done_fd, clock_fd;
-	sd_event_source *wake, *appears, *retry;
+	sd_event_source *wake, *vanishes, *appears, *retry;
 	struct err trouble; /* with the store, as told; "": none */
 	struct notifier_status status;
 	bool stopping;
 };
-
-static int64_t
-wall_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * (int64_t)US_PER_S + ts.tv_nsec / 1000;
-}
 
 static int
 fail(int code, const char *what)
@@ -82,7 +74,7 @@ static int
 set_clock(struct loop *l, int64_t due_us)
 {
 	static const time_t never_s = INT32_MAX * (time_t)64;
-	int64_t soonest_us = wall_us() + SOONEST_MS * (int64_t)1000;
+	int64_t soonest_us = now_wall_us() + SOONEST_MS * (int64_t)1000;
 	struct itimerspec at = { .it_value.tv_sec = never_s };
 
 	if (due_us != INT64_MAX) {
@@ -145,6 +137,20 @@ on_wake(sd_event_source *source, int fd, uint32_t events, void *ctx)
 }
 
 static int
+on_vanishes(sd_event_source *source, int fd, uint32_t events, void *ctx)
+{
+	struct loop *l = ctx;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	hold_take_news(&l->hold);
+	if (hold_is_replaced(&l->hold))
+		look(l);
+	return 0;
+}
+
+static int
 on_appears(sd_event_source *source, int fd, uint32_t events, void *ctx)
 {
 	struct loop *l = ctx;
@@ -198,6 +204,9 @@ open_store(struct loop *l, struct err *err)
 	}
 	stop_waiting(l);
 	beats_knock(l->beats); /* who made the store runs */
+	if (l->hold.watch_fd >= 0)
+		(void)sd_event_add_io(l->event, &l->vanishes, l->hold.watch_fd, POLLIN,
+		    on_vanishes, l);
 	return sd_event_add_io(l->event, &l->wake, l->hold.wake_fd, POLLIN, on_wake, l);
 }
 
@@ -214,6 +223,7 @@ static void
 close_store(struct loop *l)
 {
 	l->wake = sd_event_source_disable_unref(l->wake);
+	l->vanishes = sd_event_source_disable_unref(l->vanishes);
 	for (struct crew *c = l->crew; c != NULL; c = crew_older(c))
 		crew_detach(c);
 	hold_close(&l->hold);
@@ -226,10 +236,10 @@ send_what_is_due(struct loop *l, struct err *err)
 {
 	struct crew *older = crew_older(l->crew);
 	int64_t due_us = INT64_MAX;
-	int r = crew_work(l->crew, older, wall_us(), err);
+	int r = crew_work(l->crew, older, now_wall_us(), err);
 
 	if (r == 0)
-		r = crew_next_due(l->crew, older, wall_us(), &due_us, err);
+		r = crew_next_due(l->crew, older, now_wall_us(), &due_us, err);
 	if (r < 0) {
 		retry_in(l, RETRY_S * 1000);
 		return r;
@@ -249,7 +259,8 @@ look(struct loop *l)
 	if (l->hold.store != NULL && hold_is_replaced(&l->hold)) {
 		if (anybody_busy(l))
 			return; /* its result first: on_done() looks again */
-		fprintf(stderr, "store %s was replaced: opened again\n", l->options->state);
+		fprintf(stderr, "store %s, or its FIFO, was replaced: opened again\n",
+		    l->options->state);
 		close_store(l);
 	}
 	if (l->hold.store == NULL && (r = open_store(l, &err)) < 0) {
@@ -316,7 +327,7 @@ on_done(sd_event_source *source, int fd, uint32_t events, void *ctx)
 	(void)events;
 	(void)!read(fd, &times, sizeof times);
 	for (struct crew *c = l->crew; c != NULL; c = crew_older(c))
-		if (crew_collect(c, wall_us(), &failed, &err) < 0)
+		if (crew_collect(c, now_wall_us(), &failed, &err) < 0)
 			store_failed(l, &err);
 	dismiss_crews(l);
 	if (l->stopping && !anybody_busy(l))
@@ -326,24 +337,6 @@ on_done(sd_event_source *source, int fd, uint32_t events, void *ctx)
 }
 
 /* --- reload --- */
-
-static struct config *
-load_config(const char *path)
-{
-	struct config *config = calloc(1, sizeof *config);
-	struct diags diags = { 0 };
-
-	if (config == NULL)
-		return NULL;
-	int r = config_load(path, config, &diags);
-
-	diags_print(&diags, stderr);
-	diags_done(&diags);
-	if (r == 0)
-		return config;
-	free(config);
-	return NULL;
-}
 
 static bool
 is_same(const char *a, const char *b)
@@ -400,7 +393,7 @@ on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *ct
 		return 0;
 	(void)sd_event_now(l->event, CLOCK_MONOTONIC, &now_us);
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)now_us);
-	struct config *config = load_config(l->options->config);
+	struct config *config = config_read_told(l->options->config);
 
 	if (config == NULL) {
 		fputs(

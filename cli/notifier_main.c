@@ -46,20 +46,9 @@ keep_memory_private(void)
 static struct config *
 read_config(const char *path)
 {
-	struct config *config = calloc(1, sizeof *config);
-	struct diags diags = { 0 };
+	struct config *config = config_read_told(path);
 
-	if (config == NULL)
-		return NULL;
-	int r = config_load(path, config, &diags);
-
-	diags_print(&diags, stderr);
-	diags_done(&diags);
-	if (r < 0) {
-		free(config);
-		return NULL;
-	}
-	if (config->timezone != NULL) {
+	if (config != NULL && config->timezone != NULL) {
 		(void)setenv("TZ", config->timezone, 1);
 		tzset();
 	}

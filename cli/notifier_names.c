@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "core/place.h"
 #include "parsers/catalogue.h"
 #include "paths.h"
 
@@ -32,20 +32,11 @@ notifier_names_free(struct notifier_names *names)
 	free(names);
 }
 
-static bool
-runs_from_build(void)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof path);
-
-	return n > 0 &&
-	       str_starts((struct str){ path, (size_t)n }, STR(PATH_BUILD_DIR "/"));
-}
-
 static void
 load(struct notifier_names *names)
 {
-	const char *const shipped = runs_from_build() ? PATH_SOURCE_RULES : PATH_DATA_RULES;
+	const char *const shipped =
+	    place_is_below(PATH_BUILD_DIR) ? PATH_SOURCE_RULES : PATH_DATA_RULES;
 	const char *const own = names->rules != NULL ? names->rules : PATH_ETC "/rules.d";
 	AUTO(auto_free) char *first = NULL;
 	AUTO(auto_free) char *second = NULL;

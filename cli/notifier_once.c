@@ -11,19 +11,10 @@
 #include "cli/notifier_crew.h"
 #include "cli/notifier_loop.h"
 #include "cli/notifier_store.h"
-#include "core/clock.h"
+#include "notify/now.h"
 
 /* The notifier before may be about to end; it has 20 s for that. */
 enum { LOCK_TRIES = 300, LOCK_STEP_MS = 100 };
-
-static int64_t
-wall_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * (int64_t)US_PER_S + ts.tv_nsec / 1000;
-}
 
 static int
 open_once(struct hold *hold, struct err *err)
@@ -47,7 +38,7 @@ collect(struct crew *crew, int done_fd, size_t *failed, struct err *err)
 	while (poll(&done, 1, -1) < 0 && errno == EINTR)
 		;
 	(void)!read(done_fd, &times, sizeof times);
-	return crew_collect(crew, wall_us(), failed, err);
+	return crew_collect(crew, now_wall_us(), failed, err);
 }
 
 static int
@@ -55,7 +46,7 @@ pass_once(struct crew *crew, int done_fd, size_t *failed, struct err *err)
 {
 	int r;
 
-	while ((r = crew_work(crew, NULL, wall_us(), err)) == 0 && crew_is_busy(crew))
+	while ((r = crew_work(crew, NULL, now_wall_us(), err)) == 0 && crew_is_busy(crew))
 		if ((r = collect(crew, done_fd, failed, err)) < 0)
 			break;
 	/* What is under way when the store fails ends all the same. */
@@ -75,6 +66,8 @@ notifier_once(const struct notifier_options *options, struct config *config)
 	size_t failed = 0;
 	int r = crew_new(config, &context, &crew, &err);
 
+	if (r == 0 && done_fd < 0)
+		r = err_errno(&err, "make", "an eventfd");
 	if (r == 0 && (r = open_once(&hold, &err)) == 0 &&
 	    (r = crew_attach(crew, hold.store, &err)) == 0)
 		r = pass_once(crew, done_fd, &failed, &err);

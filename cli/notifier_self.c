@@ -38,9 +38,11 @@ become(const struct passwd *user)
 	if (initgroups(user->pw_name, user->pw_gid) == 0 && setgid(user->pw_gid) == 0 &&
 	    setuid(user->pw_uid) == 0)
 		return 0;
+	int code = errno;
+
 	fprintf(stderr, "mailwarden-notify: become user %s: %s\n", user->pw_name,
-	    strerror(errno));
-	return -errno;
+	    strerror(code));
+	return -code;
 }
 
 int

@@ -12,7 +12,7 @@
 struct hold
 hold_of(const char *path)
 {
-	return (struct hold){ .path = path, .lock_fd = -1, .wake_fd = -1 };
+	return (struct hold){ .path = path, .lock_fd = -1, .wake_fd = -1, .watch_fd = -1 };
 }
 
 static int
@@ -62,6 +62,9 @@ hold_open(struct hold *hold, struct err *err)
 	    (r = take_lock(hold, err)) < 0 ||
 	    (r = store_wake_open(hold->path, &hold->wake_fd, err)) < 0)
 		hold_close(hold);
+	/* Only for who removes the FIFO: without it all else works. */
+	if (r == 0 && (hold->watch_fd = store_wake_watch(hold->path, err)) < 0)
+		hold->watch_fd = -1;
 	return r;
 }
 
@@ -78,6 +81,7 @@ hold_close(struct hold *hold)
 {
 	store_close(hold->store);
 	hold->store = NULL;
+	close_fd(&hold->watch_fd);
 	close_fd(&hold->wake_fd);
 	close_fd(&hold->lock_fd); /* last: the next notifier may open now */
 }
@@ -89,7 +93,18 @@ hold_is_replaced(const struct hold *hold)
 
 	if (stat(hold->path, &st) != 0)
 		return errno == ENOENT;
+	if (store_wake_is_replaced(hold->path, hold->wake_fd))
+		return true;
 	return st.st_dev != hold->dev || st.st_ino != hold->ino;
+}
+
+void
+hold_take_news(const struct hold *hold)
+{
+	char bytes[4096];
+
+	while (hold->watch_fd >= 0 && read(hold->watch_fd, bytes, sizeof bytes) > 0)
+		;
 }
 
 bool

@@ -18,6 +18,7 @@ struct hold {
 	const char *path;
 	struct store *store; /* NULL: not open */
 	int lock_fd, wake_fd;
+	int watch_fd; /* readable: hold_take_news(); -1: the system has no more of them */
 	dev_t dev;
 	ino_t ino;
 };
@@ -25,8 +26,10 @@ struct hold {
 struct hold hold_of(const char *path);
 int hold_open(struct hold *hold, struct err *err);
 void hold_close(struct hold *hold);
-/* Another file, or none, stands where ours was. */
+/* Another file, or none, stands where the store or its FIFO was. */
 bool hold_is_replaced(const struct hold *hold);
+/* Reads what was told of the FIFO's file. */
+void hold_take_news(const struct hold *hold);
 /* Reads all knocks; true if there were any. */
 bool hold_take_knocks(const struct hold *hold);
 

@@ -3,22 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/app.h"
 #include "cli/channel_words.h"
 #include "cli/notifier_crew.h"
 #include "core/clock.h"
 #include "core/plain.h"
-
-static int64_t
-wall_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * (int64_t)US_PER_S + ts.tv_nsec / 1000;
-}
+#include "notify/now.h"
 
 /* A server's words come from strangers. */
 static void
@@ -77,7 +68,7 @@ test_all(const struct notifier_options *options, const struct config *config,
 	const struct notify_settings *notify = &config->notify;
 	const struct channel_context context = { options->state_dir, options->state,
 		config->host };
-	struct message *message = crew_test_message(config, wall_us());
+	struct message *message = crew_test_message(config, now_wall_us());
 	int r = EXIT_FINE;
 
 	if (message == NULL) {

@@ -14,6 +14,7 @@
 
 enum { LITTLE_ROOM_MIB = 16 }; /* the write-ahead log alone may take 8 */
 #define NOT_TAKEN_US (60 * (int64_t)US_PER_S)
+#define SET_BACK_US (60 * (int64_t)US_PER_S) /* a clock that is slewed is not told */
 
 /* --- the store's file --- */
 
@@ -33,9 +34,9 @@ look_at_room(const char *path, struct buf *out)
 		    path);
 	else if (mib < LITTLE_ROOM_MIB)
 		buf_addf(out,
-		    "The disk of the store %s is full (%llu MiB left): make room. Nothing of "
-		    "the logs is lost meanwhile, they are read on from the same place.",
-		    path, (unsigned long long)mib);
+		    "The disk of the store %s is %sfull (%llu MiB left): make room. Nothing "
+		    "of the logs is lost meanwhile, they are read on from the same place.",
+		    path, mib == 0 ? "" : "nearly ", (unsigned long long)mib);
 }
 
 void
@@ -70,8 +71,12 @@ static void
 add_ago(struct buf *out, int64_t at_us, int64_t now_us)
 {
 	clock_minute(out, at_us);
+	if (at_us > now_us + SET_BACK_US) {
+		buf_add(out, STR(" (the clock was set back since)"));
+		return;
+	}
 	buf_add(out, STR(" ("));
-	clock_span_words(out, now_us > at_us ? now_us - at_us : 0);
+	clock_span_words(out, now_us - at_us);
 	buf_add(out, STR(" ago)"));
 }
 
@@ -89,6 +94,10 @@ add_state(struct buf *out, const struct channel_row *row, int64_t now_us)
 	add_ago(out, row->failing_since_us, now_us);
 	buf_addf(out, ", %lld %s", (long long)row->tries,
 	    row->tries == 1 ? "try" : "tries");
+	if (row->next_try_us > now_us) {
+		buf_add(out, STR(", the next in "));
+		clock_span_words(out, row->next_try_us - now_us);
+	}
 }
 
 static int
@@ -109,7 +118,9 @@ print_channel(void *ctx, const struct channel_row *row)
 	buf_add(&text, STR(": "));
 	add_state(&text, row, l->now_us);
 	if (row->last_sent_us != 0) {
-		buf_add(&text, STR("; last message "));
+		buf_add(&text, str_eq(row->kind, STR("heartbeat"))
+				   ? STR("; last beat ")
+				   : STR("; last message "));
 		add_ago(&text, row->last_sent_us, l->now_us);
 	}
 	if (row->waiting > 0)
@@ -151,6 +162,8 @@ json_channel(void *ctx, const struct channel_row *row)
 		json_time(&j, "failing_since", row->failing_since_us);
 		json_bool(&j, "needs_a_person", row->fault == CHANNEL_FAULT_LOGIN);
 		json_text(&j, "error", row->last_error);
+		if (row->next_try_us != 0)
+			json_time(&j, "next_try", row->next_try_us);
 	}
 	json_int(&j, "tries", row->tries);
 	if (row->last_sent_us != 0)

@@ -69,6 +69,15 @@ clock_local(int year, int month, int day, int second_of_day, int *offset_min_out
 	return (int64_t)at;
 }
 
+int
+clock_offset_min(int64_t at_us)
+{
+	time_t at = (time_t)(at_us / US_PER_S);
+	struct tm local;
+
+	return localtime_r(&at, &local) == NULL ? 0 : (int)(local.tm_gmtoff / 60);
+}
+
 static void
 two(char *to, int v)
 {

@@ -22,6 +22,9 @@ void clock_civil(int64_t days, int *year, int *month, int *day);
  * first (daylight time), one that never occurs is moved forward, as mktime does. */
 int64_t clock_local(int year, int month, int day, int second_of_day, int *offset_min_out);
 
+/* Minutes that the process's zone (TZ) is ahead of UTC at that time; 0 if nobody knows. */
+int clock_offset_min(int64_t at_us);
+
 /* RFC 3339 with microseconds and offset. */
 void clock_rfc3339(struct buf *out, int64_t at_us, int offset_min);
 

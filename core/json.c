@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/plain.h"
 
 /* Bytes that stand for themselves inside a JSON string: printable ASCII but " and \. */
 /* clang-format off */
@@ -16,56 +17,50 @@ static const bool plain[256] = {
 };
 /* clang-format on */
 
-/* Length of the well-formed UTF-8 sequence at p (RFC 3629, 4), 0 if there is none. */
-static size_t
-utf8_sequence(const unsigned char *p, size_t n)
+static void
+add_unit(struct buf *out, uint32_t unit)
 {
-	size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+	static const char hex[] = "0123456789abcdef";
+	char code[6] = { '\\', 'u', hex[unit >> 12 & 15], hex[unit >> 8 & 15],
+		hex[unit >> 4 & 15], hex[unit & 15] };
 
-	if (p[0] < 0xc2 || p[0] > 0xf4 || n < len)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
+	buf_add(out, (struct str){ code, sizeof code });
+}
+
+/* What a terminal may obey (C1), or turns text around, is written by its number: the same
+ * to who reads JSON (RFC 8259, 7), and harmless to who looks at it. */
+static size_t
+add_beyond_ascii(struct buf *out, struct str s)
+{
+	struct plain_char c = plain_char_at(s);
+
+	if (c.n == 0) {
+		buf_add(out, STR("\xef\xbf\xbd"));
+		return 1;
+	}
+	if (!plain_is_hidden(c.code)) {
+		buf_add(out, str_head(s, c.n));
+	} else if (c.code < 0x10000) {
+		add_unit(out, c.code);
+	} else {
+		add_unit(out, 0xd800 + ((c.code - 0x10000) >> 10));
+		add_unit(out, 0xdc00 + ((c.code - 0x10000) & 0x3ff));
+	}
+	return c.n;
 }
 
 static size_t
 add_special(struct buf *out, const unsigned char *p, size_t n)
 {
-	static const char hex[] = "0123456789abcdef";
-
-	if (*p >= 0x80) {
-		size_t len = utf8_sequence(p, n);
-
-		if (len == 0) {
-			buf_add(out, STR("\xef\xbf\xbd"));
-			return 1;
-		}
-		if (*p == 0xc2 && p[1] < 0xa0) { /* C1: a terminal may obey it */
-			char code[6] = { '\\', 'u', '0', '0', hex[p[1] >> 4],
-				hex[p[1] & 15] };
-
-			buf_add(out, (struct str){ code, sizeof code });
-			return len;
-		}
-		buf_add(out, (struct str){ (const char *)p, len });
-		return len;
-	}
+	if (*p >= 0x80)
+		return add_beyond_ascii(out, (struct str){ (const char *)p, n });
 	switch (*p) {
 	case '"': buf_add(out, STR("\\\"")); break;
 	case '\\': buf_add(out, STR("\\\\")); break;
 	case '\n': buf_add(out, STR("\\n")); break;
 	case '\r': buf_add(out, STR("\\r")); break;
 	case '\t': buf_add(out, STR("\\t")); break;
-	default: {
-		char code[6] = { '\\', 'u', '0', '0', hex[*p >> 4], hex[*p & 15] };
-
-		buf_add(out, (struct str){ code, sizeof code });
-	}
+	default: add_unit(out, *p);
 	}
 	return 1;
 }

@@ -2,7 +2,7 @@
  * json - writing JSON objects
  *
  * Purpose    One object a line, keys from our own code, values from strangers:
- *            control characters and quotes are escaped, bytes that are not
+ *            control and hidden characters and quotes are escaped, bytes that are not
  *            valid UTF-8 become U+FFFD (RFC 8259, 8.1).
  * Ownership  Writes into the caller's buffer.
  */

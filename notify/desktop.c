@@ -12,11 +12,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/json.h"
+#include "core/place.h"
 #include "notify/channel.h"
+#include "notify/now.h"
 #include "notify/program.h"
 #include "paths.h"
 
@@ -41,24 +42,6 @@ struct desktop {
 };
 
 /* --- the helper --- */
-
-static int64_t
-monotonic_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* always there on Linux */
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static bool
-runs_from_build(void)
-{
-	char exe[4096];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe);
-
-	return n > 0 && str_starts((struct str){ exe, (size_t)n }, STR(PATH_BUILD_DIR "/"));
-}
 
 static char *
 join_path(const char *folder, const char *name)
@@ -136,7 +119,7 @@ static int
 wait_for(const struct desktop *d, int fd, short events)
 {
 	struct pollfd ready = { fd, events, 0 };
-	int64_t left_us = d->deadline_us - monotonic_us();
+	int64_t left_us = d->deadline_us - now_monotonic_us();
 	int n = left_us <= 0 ? 0 : poll(&ready, 1, (int)(left_us / 1000 + 1));
 
 	return n == 0 ? -ETIMEDOUT : 0; /* EINTR: the caller tries, and waits again */
@@ -355,7 +338,7 @@ send_message(struct channel *channel, const struct message *message,
 	size_t whole = message->nitems <= SHOWN_WHOLE + 1 ? message->nitems : SHOWN_WHOLE;
 	int r = 0;
 
-	d->deadline_us = monotonic_us() + LIMIT_US;
+	d->deadline_us = now_monotonic_us() + LIMIT_US;
 	if (message->nitems == 0)
 		r = show_test(channel, message, err);
 	for (size_t i = 0; r == 0 && i < whole; i++) {
@@ -385,7 +368,7 @@ static int
 open_channel(struct channel *channel, struct err *err)
 {
 	struct desktop *d = calloc(1, sizeof *d);
-	bool build = runs_from_build();
+	bool build = place_is_below(PATH_BUILD_DIR);
 
 	if (d == NULL)
 		return err_set(err, -ENOMEM, "open channel %s: out of memory",

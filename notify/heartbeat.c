@@ -21,11 +21,10 @@ ping(const struct heartbeat_settings *beat, const char *url, const char *agent,
 		.user_agent = agent,
 		.timeout_us = beat->timeout_us,
 	};
-	struct str hidden = str_of(url);
 	int r = http_post(&request, &reply, err);
 
 	return r < 0 ? http_failure(r, &reply, receipt)
-		     : http_answer(&reply, &hidden, 1, receipt, err);
+		     : http_answer(&reply, str_of(url), NULL, 0, receipt, err);
 }
 
 static enum send_result

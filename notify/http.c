@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/plain.h"
+#include "notify/tls_words.h"
 
 enum {
 	MAX_HEADER_BYTES = 65536, /* of the answer, all together */
@@ -268,45 +269,6 @@ set_exchange(struct exchange *e)
 	curl_easy_setopt(e->curl, CURLOPT_WRITEDATA, e->reply);
 }
 
-/* Certificate trouble in libcurl's and OpenSSL's words, and in ours. */
-static const struct {
-	const char *theirs, *ours;
-} tls_reasons[] = {
-	{ "has expired", "its certificate has expired (renew it there; is this machine's "
-			 "clock right?)" },
-	{ "not yet valid",
-	    "its certificate is not valid yet (is this machine's clock right?)" },
-	{ "certificate subject name",
-	    "its certificate is for another host name (use the name that the certificate "
-	    "bears in the address)" },
-	{ "does not match target host",
-	    "its certificate is for another host name (use the name that the certificate "
-	    "bears in the address)" },
-	{ "self-signed certificate",
-	    "its certificate was issued by an unknown authority (name that authority's "
-	    "certificate as ca_file)" },
-	{ "self signed certificate",
-	    "its certificate was issued by an unknown authority (name that authority's "
-	    "certificate as ca_file)" },
-	{ "issuer certificate",
-	    "its certificate was issued by an unknown authority (name that authority's "
-	    "certificate as ca_file; package ca-certificates brings the public ones)" },
-	{ "wrong version number",
-	    "that port does not speak TLS (is the port right, or is it http://?)" },
-};
-
-static void
-explain_tls(const struct exchange *e, struct buf *out)
-{
-	for (size_t i = 0; i < sizeof tls_reasons / sizeof tls_reasons[0]; i++)
-		if (str_find_nocase(str_of(e->why), str_of(tls_reasons[i].theirs)) >= 0) {
-			buf_add(out, str_of(tls_reasons[i].ours));
-			return;
-		}
-	buf_add(out, STR("TLS failed: "));
-	plain_add_cut(out, str_of(e->why), HTTP_QUOTE_BYTES);
-}
-
 static int
 explain_connect(const struct exchange *e, struct buf *out)
 {
@@ -387,7 +349,10 @@ explain(const struct exchange *e, CURLcode code, struct buf *out)
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_ISSUER_ERROR: explain_tls(e, out); return -EPROTO;
+	case CURLE_SSL_ISSUER_ERROR:
+		tls_words_add(out, e->why,
+		    "that port does not speak TLS (is the port right, or is it http://?)");
+		return -EPROTO;
 	case CURLE_OUT_OF_MEMORY: buf_add(out, STR("out of memory")); return -ENOMEM;
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:

@@ -14,7 +14,7 @@
  *            work later.
  * Limits     HTTP_REPLY_BYTES of the answer are kept. The call ends within timeout_us.
  * Threads    Any, each with its own request and reply. SIGPIPE must be ignored, and main()
- *            calls curl_global_init() before it starts threads.
+ *            calls curl_start() before it starts threads.
  */
 #ifndef NOTIFY_HTTP_H
 #define NOTIFY_HTTP_H

@@ -2,9 +2,13 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "notify/secret.h"
+
+/* Words like "webhook" or "messages" are none. */
+enum { PATH_WORTH_HIDING = 8, PIECE_WORTH_HIDING = 12 };
 
 static void
 auto_json(struct json_object **json)
@@ -111,9 +115,31 @@ hint_of(int status)
 	}
 }
 
+/* Path and query of an address, where a hook's secret stands: as a whole, and what is long
+ * enough of its pieces, since JSON may write a slash as "\/". */
+static void
+hide_address(struct buf *body, struct str url)
+{
+	ptrdiff_t scheme = str_find(url, STR("://"));
+	struct str rest = scheme < 0 ? url : str_skip(url, (size_t)scheme + 3);
+	ptrdiff_t slash = str_find_char(rest, '/');
+	struct str path = slash < 0 ? STR("") : str_skip(rest, (size_t)slash);
+
+	secret_hide(body, url);
+	if (path.n >= PATH_WORTH_HIDING)
+		secret_hide(body, path);
+	for (size_t i = 0, begin = 0; i <= path.n; i++) {
+		if (i < path.n && strchr("/?&=;,#", path.p[i]) == NULL)
+			continue;
+		if (i - begin >= PIECE_WORTH_HIDING)
+			secret_hide(body, str_head(str_skip(path, begin), i - begin));
+		begin = i + 1;
+	}
+}
+
 enum send_result
-http_answer(struct http_reply *reply, const struct str *hidden, size_t nhidden,
-    struct receipt *receipt, struct err *err)
+http_answer(struct http_reply *reply, struct str url, const struct str *hidden,
+    size_t nhidden, struct receipt *receipt, struct err *err)
 {
 	AUTO(buf_done) struct buf quote = { 0 };
 	enum send_result result = result_of(reply->status);
@@ -133,6 +159,7 @@ http_answer(struct http_reply *reply, const struct str *hidden, size_t nhidden,
 		    reply->moved_to[0] != '\0' ? reply->moved_to : "another place");
 		return result;
 	}
+	hide_address(&reply->body, url);
 	for (size_t i = 0; i < nhidden; i++)
 		secret_hide(&reply->body, hidden[i]);
 	http_quote(reply, &quote);

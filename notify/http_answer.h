@@ -12,9 +12,10 @@
 #include "notify/channel.h"
 #include "notify/http.h"
 
-/* hidden: secrets that the server was sent and might repeat. */
-enum send_result http_answer(struct http_reply *reply, const struct str *hidden,
-    size_t nhidden, struct receipt *receipt, struct err *err);
+/* The server might repeat what it was sent: the address, where path and query may be secrets,
+ * and others, `hidden`. */
+enum send_result http_answer(struct http_reply *reply, struct str url,
+    const struct str *hidden, size_t nhidden, struct receipt *receipt, struct err *err);
 
 /* http_post() failed with `code`: later, or a person must mend the settings. */
 enum send_result http_failure(int code, const struct http_reply *reply,

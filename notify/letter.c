@@ -19,15 +19,6 @@ letter_done(struct letter *letter)
 	*letter = (struct letter){ 0 };
 }
 
-static bool
-is_ascii(struct str text)
-{
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] >= 0x80)
-			return false;
-	return true;
-}
-
 static void
 auto_curl_free(char **p)
 {
@@ -68,7 +59,7 @@ with_ascii_domain(const char *mailbox)
 	ptrdiff_t at = str_rfind_char(address, '@');
 	AUTO(buf_done) struct buf out = { 0 };
 
-	if (at < 0 || is_ascii(str_skip(address, (size_t)at + 1)))
+	if (at < 0 || mail_is_ascii(str_skip(address, (size_t)at + 1)))
 		return str_dup(all);
 	struct str domain = str_skip(address, (size_t)at + 1);
 	size_t before = (size_t)(domain.p - all.p);

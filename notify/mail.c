@@ -115,8 +115,8 @@ mail_render(const struct mail *mail, struct buf *out)
 		add_plain_text(mail, out);
 }
 
-static bool
-is_ascii(struct str text)
+bool
+mail_is_ascii(struct str text)
 {
 	for (size_t i = 0; i < text.n; i++)
 		if ((unsigned char)text.p[i] >= 0x80)
@@ -131,18 +131,6 @@ mail_sender(const struct mail_settings *settings)
 							    : settings->from));
 }
 
-bool
-mail_needs_smtputf8(const struct mail_settings *settings)
-{
-	if (!is_ascii(mail_sender(settings)) ||
-	    !is_ascii(mail_address(str_of(settings->from))))
-		return true;
-	for (size_t i = 0; i < settings->to.n; i++)
-		if (!is_ascii(mail_address(str_of(settings->to.items[i]))))
-			return true;
-	return false;
-}
-
 /* Of ids: that of the sender's address, or of the host where that is not ASCII. */
 static struct str
 id_domain(const struct message *message, const struct mail_settings *settings)
@@ -151,7 +139,7 @@ id_domain(const struct message *message, const struct mail_settings *settings)
 	ptrdiff_t at = str_rfind_char(address, '@');
 	struct str domain = str_skip(address, (size_t)(at + 1));
 
-	return at >= 0 && is_ascii(domain) ? domain : str_of(message->host);
+	return at >= 0 && mail_is_ascii(domain) ? domain : str_of(message->host);
 }
 
 /* A word for people's filters: what is not of a plain name becomes '?'. */

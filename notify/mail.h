@@ -17,7 +17,7 @@
  *            (RFC 5322, 2.1.1). Addresses lose blanks and angle brackets, so quoted local
  *            parts with blanks are not for us; one longer than MAIL_ADDRESS_BYTES is left
  *            out of the header. An address that is not ASCII stands there in UTF-8 (RFC
- *            6532): send such a mail with SMTPUTF8, see mail_needs_smtputf8().
+ *            6532): send such a mail with SMTPUTF8.
  */
 #ifndef NOTIFY_MAIL_H
 #define NOTIFY_MAIL_H
@@ -64,9 +64,8 @@ void mail_render(const struct mail *mail, struct buf *out);
  */
 void mail_render_message(const struct message *message,
     const struct mail_settings *settings, struct buf *out);
-/* Must the server take addresses in UTF-8 (SMTPUTF8, RFC 6531)? True if one of the
- * envelope's or the header's addresses is not ASCII. */
-bool mail_needs_smtputf8(const struct mail_settings *settings);
+bool mail_is_ascii(struct str text);
+
 /* The envelope sender: a bare address, a view into the settings. */
 struct str mail_sender(const struct mail_settings *settings);
 /* "Name <a@b>" or "a@b" as a@b. */

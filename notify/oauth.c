@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/plain.h"
 #include "notify/http.h"
 #include "notify/json_in.h"
+#include "notify/now.h"
 #include "notify/oauth_state.h"
 
 enum { LOCK_PAUSE_MS = 20 };
@@ -41,15 +41,6 @@ request_done(struct request *r)
 	secret_done(&r->original);
 	if (r->lock_fd >= 0)
 		(void)close(r->lock_fd); /* lets go of the lock */
-}
-
-static int64_t
-monotonic_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
 static void
@@ -130,7 +121,7 @@ take_lock(struct request *r, struct err *err)
 	while (flock(r->lock_fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return SEND_ACCEPTED;
-		if (monotonic_us() >= r->deadline_us) {
+		if (now_monotonic_us() >= r->deadline_us) {
 			(void)err_set(err, -EBUSY,
 			    "get a token: another process has been at it all the time "
 			    "(%s)",
@@ -311,7 +302,7 @@ post(struct request *r, struct exchange *e, struct err *err)
 		"Content-Type: application/x-www-form-urlencoded",
 		"Accept: application/json"
 	};
-	int64_t left_us = r->deadline_us - monotonic_us();
+	int64_t left_us = r->deadline_us - now_monotonic_us();
 	struct http_request request = {
 		.tried = "get a token from",
 		.url = s->token_url,
@@ -553,7 +544,7 @@ oauth_token(struct oauth *oauth, const struct oauth_wish *wish, struct secret *t
 		.wish = wish,
 		.answer = answer_out,
 		.lock_fd = -1,
-		.deadline_us = monotonic_us() + wish->timeout_us,
+		.deadline_us = now_monotonic_us() + wish->timeout_us,
 	};
 	enum send_result result = take_lock(&request, err);
 

@@ -77,7 +77,7 @@ prepare(struct post *post, struct err *err)
 static int
 bound_waits(struct post *post, int64_t now_us, struct err *err)
 {
-	int r = delivery_step_back(post->store, now_us, err);
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < post->nchannels; i++) {
 		struct post_channel *channel = &post->channels[i];
@@ -318,11 +318,12 @@ call_fallbacks(struct post *post, int64_t now_us, struct err *err)
 	return r;
 }
 
+/* 1: notices of the future were made notices of now, look again. */
 static int
 plan_batch(struct post *post, const struct waiting_notices *waiting, int64_t now_us,
     struct err *err)
 {
-	int r = store_begin(post->store, err);
+	int moved = 0, r = store_begin(post->store, err);
 
 	if (r < 0)
 		return r;
@@ -330,6 +331,11 @@ plan_batch(struct post *post, const struct waiting_notices *waiting, int64_t now
 		r = prepare(post, err);
 	if (r == 0 && post->stepped)
 		r = bound_waits(post, now_us, err);
+	/* Also where the step was not seen: nobody looked while the clock was ahead. */
+	if (r == 0)
+		moved = delivery_step_back(post->store, now_us, err);
+	if (moved < 0)
+		r = moved;
 	for (size_t i = 0; r == 0 && i < waiting->n; i++) {
 		struct planning p = {
 			.post = post,
@@ -350,7 +356,7 @@ plan_batch(struct post *post, const struct waiting_notices *waiting, int64_t now
 		return r;
 	post->prepared = true;
 	post->stepped = false;
-	return 0;
+	return moved;
 }
 
 /* A look that writes nothing, so that a wake-up for nothing costs nothing. */
@@ -385,7 +391,7 @@ post_plan(struct post *post, int64_t now_us, struct err *err)
 		if (r < 0 || (r = plan_batch(post, waiting, now_us, err)) < 0)
 			return r;
 		planned += (int)waiting->n;
-		if (waiting->n < POST_PLANNED_AT_ONCE)
+		if (r == 0 && waiting->n < POST_PLANNED_AT_ONCE)
 			break;
 	}
 	return r < 0 ? r : planned;

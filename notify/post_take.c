@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "notify/post_impl.h"
 
@@ -78,15 +77,6 @@ may_send(struct post *post, struct post_channel *channel, int64_t now_us, struct
 
 /* --- the message --- */
 
-static int
-zone_offset_min(int64_t at_us)
-{
-	time_t at = (time_t)(at_us / US_PER_S);
-	struct tm local;
-
-	return localtime_r(&at, &local) == NULL ? 0 : (int)(local.tm_gmtoff / 60);
-}
-
 static struct message *
 new_message(const struct post *post, const struct fold *fold, struct str id, int64_t now_us)
 {
@@ -95,7 +85,7 @@ new_message(const struct post *post, const struct fold *fold, struct str id, int
 		.host = post->context.host,
 		.version = post->context.version,
 		.now_us = now_us,
-		.offset_min = zone_offset_min(now_us),
+		.offset_min = clock_offset_min(now_us),
 		.dashboard = str_of(post->settings->dashboard),
 	    });
 }

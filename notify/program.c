@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/plain.h"
+#include "notify/now.h"
 
 enum {
 	ERRORS_KEPT_BYTES = 4096, /* of the end of standard error */
@@ -269,15 +270,6 @@ program_start(const struct texts *argv, enum program_surroundings surroundings,
 
 /* --- its input and output --- */
 
-static int64_t
-monotonic_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* always there on Linux */
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /*
  * SIGPIPE goes to the thread that writes: blocked here for the time of the write and, if
  * it came by this write, taken away again, the process's disposition is nobody's business.
@@ -426,7 +418,7 @@ turn(struct run *run)
 	struct program *program = &run->program;
 	struct pollfd fds[] = { { program->in, POLLOUT, 0 }, { program->out, POLLIN, 0 },
 		{ program->errors, POLLIN, 0 }, { program->pid_fd, POLLIN, 0 } };
-	int64_t now_us = monotonic_us();
+	int64_t now_us = now_monotonic_us();
 
 	if (now_us >= run->deadline_us)
 		next_phase(run);
@@ -563,7 +555,7 @@ program_run(const struct texts *argv, struct str input, int64_t timeout_us, stru
 	if (out != NULL && !buf_reserve(out, max_out))
 		return err_set(err, -ENOMEM, "run %s: out of memory",
 		    argv->n == 0 ? "a program" : argv->items[0]);
-	run.deadline_us = monotonic_us() + timeout_us;
+	run.deadline_us = now_monotonic_us() + timeout_us;
 	int r = program_start(argv, PROGRAM_CLEAN, &run.program, err);
 
 	if (r < 0)
@@ -587,7 +579,7 @@ program_end(struct program *program, int64_t wait_us)
 	if (program->pid == 0)
 		return 0;
 	close_fd(&run.program.in);
-	run.deadline_us = monotonic_us() + wait_us;
+	run.deadline_us = now_monotonic_us() + wait_us;
 	int r = run_to_end(&run, &wait_status);
 
 	*program = (struct program){ 0, -1, -1, -1, -1 };

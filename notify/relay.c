@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/clock.h"
 #include "core/plain.h"
+#include "notify/now.h"
 #include "notify/oauth.h"
 #include "notify/session.h"
 
@@ -33,18 +33,9 @@ delivery_done(struct delivery *d)
 }
 
 static int64_t
-clock_us(clockid_t clock)
-{
-	struct timespec now;
-
-	(void)clock_gettime(clock, &now); /* cannot fail for these clocks */
-	return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
-}
-
-static int64_t
 left_us(const struct delivery *d)
 {
-	int64_t left = d->deadline_us - clock_us(CLOCK_MONOTONIC);
+	int64_t left = d->deadline_us - now_monotonic_us();
 
 	return left > 0 ? left : 0;
 }
@@ -67,7 +58,7 @@ read_token(struct delivery *d, const struct secret *refused, struct err *err)
 	struct oauth_answer answer = { 0 };
 	struct oauth_wish wish = {
 		.refused = refused,
-		.now_us = clock_us(CLOCK_REALTIME),
+		.now_us = now_wall_us(),
 		.timeout_us = left_us(d),
 	};
 	struct secret token = { 0 };
@@ -265,7 +256,7 @@ deliver(struct delivery *d, struct session *session, struct err *err)
 	for (size_t i = 0; i < urls->n; i++) {
 		struct err why = { "" };
 
-		d->deadline_us = clock_us(CLOCK_MONOTONIC) + each_us;
+		d->deadline_us = now_monotonic_us() + each_us;
 		enum send_result result = read_login(d, err);
 
 		if (result != SEND_ACCEPTED)
@@ -300,17 +291,4 @@ relay_deliver(const struct relay_settings *relay, struct oauth *oauth,
 	};
 
 	return deliver(&delivery, &session, err);
-}
-
-enum send_result
-relay_send(const struct relay_settings *relay, struct str sender,
-    const struct str *recipients, size_t nrecipients, struct str message, struct err *err)
-{
-	struct relay_mail mail = { sender, recipients, nrecipients, message };
-	struct receipt receipt = { 0 };
-	struct err why = { "" };
-	enum send_result result = relay_deliver(relay, NULL, &mail, &receipt, &why);
-
-	(void)err_set(err, 0, "%s", result == SEND_ACCEPTED ? receipt.warning : why.text);
-	return result;
 }

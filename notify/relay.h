@@ -19,8 +19,7 @@
  *            Otherwise *err tells each relay's fault shortly.
  * Limits     RELAY_CONNECT_S to connect; the relay's timeout (0: RELAY_TIMEOUT_S) for all
  *            that is done for one relay, getting a token and a second try included.
- * Threads    Any, each with its own oauth. main() calls curl_global_init() before it starts
- *            threads.
+ * Threads    Any, each with its own oauth. main() calls curl_start() before it starts threads.
  */
 #ifndef NOTIFY_RELAY_H
 #define NOTIFY_RELAY_H
@@ -41,9 +40,5 @@ struct relay_mail {
 
 enum send_result relay_deliver(const struct relay_settings *relay, struct oauth *oauth,
     const struct relay_mail *mail, struct receipt *receipt, struct err *err);
-
-/* The same without OAuth and receipt: a warning of an accepted message goes into *err. */
-enum send_result relay_send(const struct relay_settings *relay, struct str sender,
-    const struct str *recipients, size_t nrecipients, struct str message, struct err *err);
 
 #endif

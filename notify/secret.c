@@ -237,6 +237,9 @@ read_program(const struct texts *argv, const char *what, struct secret *secret,
 	int r = program_run(argv, (struct str){ NULL, 0 },
 	    (int64_t)SECRET_PROGRAM_S * US_PER_S, &out, ROOM_BYTES, &status, &why);
 
+	if (r == -ETIMEDOUT) /* its reason quotes the program */
+		(void)err_set(&why, r, "it did not end within %d s and was killed",
+		    SECRET_PROGRAM_S);
 	if (r < 0)
 		return err_set(err, r, "read %s from the program %s: %s", what,
 		    argv->items[0], why.text);

@@ -22,7 +22,7 @@
 #include "notify/program.h"
 #include "notify/relay.h"
 
-enum { OUTPUT_BYTES = 4096, FIXED_ARGUMENTS = 5 };
+enum { FIXED_ARGUMENTS = 5 };
 
 static const char default_program[] = "/usr/sbin/sendmail";
 
@@ -189,11 +189,12 @@ sendmail_send(struct channel *channel, const struct message *message,
 		(void)err_set(err, -ENOMEM, "hand mail to %s: out of memory", program);
 		return SEND_RETRY;
 	}
-	int r = program_run(&argv, buf_str(&text), timeout_us, NULL, OUTPUT_BYTES, &status,
-	    &said);
+	int r = program_run(&argv, buf_str(&text), timeout_us, NULL, 0, &status, &said);
 
 	if (r < 0)
 		return judge_failure(r, program, &said, receipt, err);
+	/* Ended by a signal: the mail may be in the queue already. */
+	receipt->uncertain = status > 128;
 	return status == 0 ? SEND_ACCEPTED : judge(status, program, &said, err);
 }
 

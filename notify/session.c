@@ -8,11 +8,14 @@
 #include "core/clock.h"
 #include "core/plain.h"
 #include "notify/base64.h"
+#include "notify/now.h"
 
 /* Renamed in libcurl 8.2.0; the old name had an L too many. */
 #if LIBCURL_VERSION_NUM < 0x080200
 #define CURLOPT_MAIL_RCPT_ALLOWFAILS CURLOPT_MAIL_RCPT_ALLLOWFAILS
 #endif
+
+enum { PARTING_S = 2 }; /* for the answer to QUIT; nothing depends on it */
 
 void
 session_done(struct session *s)
@@ -280,6 +283,22 @@ on_write(char *data, size_t size, size_t count, void *ctx)
 	return size * count;
 }
 
+/* libcurl waits two minutes for the answer to QUIT, whatever its own limit says. */
+static bool
+has_waited_at_parting(struct session *s)
+{
+	int64_t now_us = now_monotonic_us();
+
+	if (!s->dialogue.parting)
+		return false;
+	if (s->parting_until_us == 0) {
+		s->parting_until_us = now_us + PARTING_S * (int64_t)US_PER_S;
+		if (s->parting_until_us > s->deadline_us)
+			s->parting_until_us = s->deadline_us;
+	}
+	return now_us >= s->parting_until_us;
+}
+
 /*
  * libcurl asks between connecting (EHLO, STARTTLS, AUTH) and MAIL FROM. Without SMTPUTF8 it
  * would send the address as it is, and who knows what comes of that (RFC 6531, 3.2: must
@@ -296,7 +315,7 @@ on_progress(void *ctx, curl_off_t down, curl_off_t downed, curl_off_t up, curl_o
 	(void)down, (void)downed, (void)up, (void)upped;
 	if (s->needs_utf8 && !d->offers_smtputf8 && (greeted || d->phase == DIALOGUE_AUTH))
 		s->lacks_utf8 = true;
-	return s->lacks_utf8;
+	return s->lacks_utf8 || has_waited_at_parting(s);
 }
 
 static void
@@ -326,6 +345,9 @@ set_limits(struct session *s)
 	curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT_MS,
 	    total_ms < connect_ms ? total_ms : connect_ms);
 	curl_easy_setopt(s->curl, CURLOPT_TIMEOUT_MS, total_ms);
+	s->deadline_us = now_monotonic_us() + s->timeout_us;
+	/* The connection ends within the call, where on_progress() can cut it short. */
+	curl_easy_setopt(s->curl, CURLOPT_FORBID_REUSE, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	/* Without this a name server that does not answer holds up curl_easy_cleanup(). */
 	curl_easy_setopt(s->curl, CURLOPT_QUICK_EXIT, 1L);
@@ -354,11 +376,9 @@ set_exchange(struct session *s)
 	curl_easy_setopt(s->curl, CURLOPT_DEBUGFUNCTION, on_debug);
 	curl_easy_setopt(s->curl, CURLOPT_DEBUGDATA, s);
 	curl_easy_setopt(s->curl, CURLOPT_VERBOSE, 1L);
-	if (s->needs_utf8) {
-		curl_easy_setopt(s->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
-		curl_easy_setopt(s->curl, CURLOPT_XFERINFODATA, s);
-		curl_easy_setopt(s->curl, CURLOPT_NOPROGRESS, 0L);
-	}
+	curl_easy_setopt(s->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(s->curl, CURLOPT_XFERINFODATA, s);
+	curl_easy_setopt(s->curl, CURLOPT_NOPROGRESS, 0L);
 }
 
 /* libidn2 reads names in the thread's locale, and the program has none. */

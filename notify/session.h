@@ -7,8 +7,9 @@
  * Ownership  All is the caller's; session_done() releases what the session keeps. The
  *            secret is looked at; libcurl makes copies of its own, which it frees.
  * Results    As in channel.h, the reason in *err begins with "host:port: ".
- * Limits     The call ends within timeout_us. No password and no token goes over a
- *            connection without TLS, whatever the settings are.
+ * Limits     The call ends within timeout_us and a second; the answer to QUIT is waited for
+ *            two seconds at most. No password and no token goes over a connection without
+ *            TLS, whatever the settings are.
  * Threads    Any, each with its own session.
  */
 #ifndef NOTIFY_SESSION_H
@@ -44,10 +45,11 @@ struct session {
 	CURL *curl;
 	CURLU *place_url;
 	struct curl_slist *recipients;
-	struct str unsent;                    /* of the message */
-	struct buf place;                     /* host:port, for error texts */
-	struct buf scratch;                   /* NUL-terminated copies for libcurl */
-	struct secret forms[DIALOGUE_HIDDEN]; /* in which the secret may come back */
+	struct str unsent;                     /* of the message */
+	struct buf place;                      /* host:port, for error texts */
+	struct buf scratch;                    /* NUL-terminated copies for libcurl */
+	struct secret forms[DIALOGUE_HIDDEN];  /* in which the secret may come back */
+	int64_t deadline_us, parting_until_us; /* on the monotonic clock */
 	bool is_smtps;
 	bool needs_tls;  /* no TLS, no mail */
 	bool needs_utf8; /* SMTPUTF8 (RFC 6531) */

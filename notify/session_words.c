@@ -3,48 +3,7 @@
 #include "core/plain.h"
 #include "notify/base64.h"
 #include "notify/session.h"
-
-/* Certificate trouble in libcurl's and OpenSSL's or GnuTLS' words, and in ours. */
-static const struct {
-	const char *theirs, *ours;
-} tls_reasons[] = {
-	{ "has expired", "its certificate has expired (renew it there; is this machine's "
-			 "clock right?)" },
-	{ "not yet valid",
-	    "its certificate is not valid yet (is this machine's clock right?)" },
-	{ "certificate subject name",
-	    "its certificate is for another host name (use the name that the certificate "
-	    "bears in the relay's address)" },
-	{ "does not match target host",
-	    "its certificate is for another host name (use the name that the certificate "
-	    "bears in the relay's address)" },
-	{ "self-signed certificate",
-	    "its certificate was issued by an unknown authority (name that authority's "
-	    "certificate as ca_file)" },
-	{ "self signed certificate",
-	    "its certificate was issued by an unknown authority (name that authority's "
-	    "certificate as ca_file)" },
-	{ "issuer certificate",
-	    "its certificate was issued by an unknown authority (name that authority's "
-	    "certificate as ca_file; package ca-certificates brings the public ones)" },
-	{ "wrong version number",
-	    "that port does not begin with TLS (smtps:// is for port 465; smtp:// uses "
-	    "STARTTLS)" },
-};
-
-static void
-explain_tls(const struct session *s, struct buf *out)
-{
-	struct str why = str_of(s->why);
-
-	for (size_t i = 0; i < sizeof tls_reasons / sizeof tls_reasons[0]; i++)
-		if (str_find_nocase(why, str_of(tls_reasons[i].theirs)) >= 0) {
-			buf_add(out, str_of(tls_reasons[i].ours));
-			return;
-		}
-	buf_add(out, STR("TLS failed: "));
-	plain_add_cut(out, why, DIALOGUE_REPLY_BYTES);
-}
+#include "notify/tls_words.h"
 
 static void
 explain_connect(const struct session *s, struct buf *out)
@@ -148,7 +107,11 @@ explain_failure(const struct session *s, CURLcode code, struct buf *out)
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_ISSUER_ERROR: explain_tls(s, out); break;
+	case CURLE_SSL_ISSUER_ERROR:
+		tls_words_add(out, s->why,
+		    "that port does not begin with TLS (smtps:// is for port 465; smtp:// "
+		    "uses STARTTLS)");
+		break;
 	case CURLE_OUT_OF_MEMORY: buf_add(out, STR("out of memory")); break;
 	default: explain_loss(s, code, out);
 	}

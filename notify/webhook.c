@@ -8,16 +8,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/clock.h"
 #include "notify/channel.h"
 #include "notify/http_answer.h"
+#include "notify/now.h"
 #include "notify/secret.h"
 #include "notify/shapes.h"
 #include "notify/signature.h"
 
-enum { OWN_HEADERS = 4, PATH_WORTH_HIDING = 8 };
+enum { OWN_HEADERS = 4 };
 
 /* What the channel keeps between sends: keys of requests of one message. */
 struct progress {
@@ -41,15 +41,6 @@ send_done(struct send *s)
 	secret_done(&s->url);
 	secret_done(&s->token);
 	secret_done(&s->signing);
-}
-
-static int64_t
-clock_us(clockid_t clock)
-{
-	struct timespec now;
-
-	(void)clock_gettime(clock, &now); /* can't fail for these clocks */
-	return (int64_t)now.tv_sec * US_PER_S + now.tv_nsec / 1000;
 }
 
 /* --- progress --- */
@@ -146,16 +137,19 @@ list_headers(const struct texts *theirs, const char *const *ours, size_t nours,
 
 /* --- one request --- */
 
-/* Path and query of an address, where a hook's secret stands. */
-static struct str
-path_of(struct str url)
+/* The values of the user's own headers may be secrets, too. */
+static void
+hide_headers(struct buf *body, const struct texts *headers)
 {
-	ptrdiff_t scheme = str_find(url, STR("://"));
-	struct str rest = scheme < 0 ? url : str_skip(url, (size_t)scheme + 3);
-	ptrdiff_t slash = str_find_char(rest, '/');
-	struct str path = slash < 0 ? STR("") : str_skip(rest, (size_t)slash);
+	for (size_t i = 0; i < headers->n; i++) {
+		struct str value = str_of(headers->items[i]);
 
-	return path.n < PATH_WORTH_HIDING ? STR("") : path;
+		(void)str_cut(&value, ':');
+		value = str_trim(value);
+		secret_hide(body, value);
+		(void)str_cut(&value, ' '); /* "Bearer" */
+		secret_hide(body, value);
+	}
 }
 
 static enum send_result
@@ -163,13 +157,13 @@ judge(struct send *s, struct shape_request *request, struct http_reply *reply,
     struct err *err)
 {
 	const struct str hidden[] = {
-		buf_str(&request->url),
-		path_of(buf_str(&request->url)),
 		secret_str(&s->token),
 		secret_str(&s->signing),
 	};
-	enum send_result result =
-	    http_answer(reply, hidden, sizeof hidden / sizeof *hidden, s->receipt, err);
+
+	hide_headers(&reply->body, &s->settings->webhook.headers);
+	enum send_result result = http_answer(reply, buf_str(&request->url), hidden,
+	    sizeof hidden / sizeof *hidden, s->receipt, err);
 
 	/* Telegram answers so to a token that it does not know. */
 	if (s->settings->webhook.shape == SHAPE_TELEGRAM && reply->status == 404)
@@ -181,7 +175,7 @@ judge(struct send *s, struct shape_request *request, struct http_reply *reply,
 static int64_t
 time_left_us(const struct send *s)
 {
-	int64_t left_us = s->end_us - clock_us(CLOCK_MONOTONIC);
+	int64_t left_us = s->end_us - now_monotonic_us();
 
 	return left_us > 0 ? left_us : 1;
 }
@@ -230,7 +224,7 @@ sign_and_post(struct send *s, struct shape_request *request, struct err *err)
 
 	if (secret_is_set(&s->settings->webhook.signing))
 		r = signature_add(&signature, secret_str(&s->signing),
-		    clock_us(CLOCK_REALTIME) / US_PER_S, buf_str(&request->body));
+		    now_wall_us() / US_PER_S, buf_str(&request->body));
 	if (r < 0) {
 		(void)err_set(err, r, "sign the message: %s", strerror(-r));
 		return SEND_RETRY;
@@ -315,7 +309,7 @@ send_parts(struct send *s, struct err *err)
 		struct err reason = { "" };
 		enum send_result result = SEND_RETRY;
 
-		if (clock_us(CLOCK_MONOTONIC) < s->end_us)
+		if (now_monotonic_us() < s->end_us)
 			result = send_part(s, i, &reason);
 		else
 			(void)err_set(&reason, 0, "the time limit is over");
@@ -350,7 +344,7 @@ send_webhook(struct channel *channel, const struct message *message,
 
 	if (limit_us <= 0)
 		limit_us = (int64_t)HTTP_TIMEOUT_S * US_PER_S;
-	s.end_us = clock_us(CLOCK_MONOTONIC) + limit_us;
+	s.end_us = now_monotonic_us() + limit_us;
 	if (s.progress->message != NULL && strcmp(s.progress->message, message->id) != 0)
 		forget_progress(s.progress);
 	if (read_secrets(&s, err) < 0)

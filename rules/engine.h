@@ -23,6 +23,7 @@
 
 enum {
 	ENGINE_MAX_ALIVE = 4096,
+	ENGINE_OWN_ROOM = 64,       /* besides, for mailwarden's own troubles */
 	ENGINE_MAX_SAMPLES = 4,     /* the first three and the last */
 	ENGINE_SAMPLE_BYTES = 1500, /* of one raw line */
 	ENGINE_MAX_AFFECTED = 16,

@@ -102,9 +102,12 @@ retire_one(struct engine *e, enum incident_state state)
 
 /* What only might come back does not keep out what is here. */
 static bool
-make_room(struct engine *e)
+make_room(struct engine *e, const struct event *ev)
 {
-	if (e->alive < ENGINE_MAX_ALIVE)
+	size_t own =
+	    str_eq(event_text(ev, EVF_mta), STR("mailwarden")) ? ENGINE_OWN_ROOM : 0;
+
+	if (e->alive < ENGINE_MAX_ALIVE + own)
 		return true;
 	e->dropped++;
 	return retire_one(e, INCIDENT_PENDING) || retire_one(e, INCIDENT_RESOLVED);
@@ -115,7 +118,7 @@ engine_create(struct engine *e, const struct alert_rule *rule, struct str group,
     const struct event *ev)
 {
 	make_key(e, rule, group);
-	struct live *l = make_room(e) ? live_new(rule, buf_str(&e->key), ev) : NULL;
+	struct live *l = make_room(e, ev) ? live_new(rule, buf_str(&e->key), ev) : NULL;
 
 	if (l == NULL)
 		return NULL;

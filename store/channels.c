@@ -10,7 +10,9 @@ static_assert(CHANNEL_FAULT_LOGIN == 1 && CHANNEL_FAULT_REFUSED == 2, "as stored
 #define CHANNEL_COLUMNS                                                                  \
 	"name, kind, failing_since, tries, login, last_error, last_sent, "               \
 	"(SELECT count(*) FROM delivery WHERE delivery.channel = name AND sent IS NULL " \
-	"AND due IS NOT NULL) "
+	"AND due IS NOT NULL), "                                                         \
+	"(SELECT coalesce(min(due), 0) FROM delivery WHERE delivery.channel = name AND " \
+	"sent IS NULL AND due IS NOT NULL AND delivery.tries > 0) "
 
 int
 channel_row_add(struct store *store, struct str name, struct str kind, struct err *err)
@@ -75,6 +77,7 @@ read_row(const struct query *q)
 		.last_error = query_col_text(q, 5),
 		.last_sent_us = query_col_int(q, 6),
 		.waiting = query_col_int(q, 7),
+		.next_try_us = query_col_int(q, 8),
 	};
 }
 
@@ -99,7 +102,7 @@ channel_row_find(struct store *store, struct str name, struct channel_row *out,
     struct err *err)
 {
 	AUTO(auto_query) struct query q = query_once(&store->db,
-	    "SELECT '', '', failing_since, tries, login, '', last_sent, 0 FROM channel "
+	    "SELECT '', '', failing_since, tries, login, '', last_sent, 0, 0 FROM channel "
 	    "WHERE name = ?1");
 
 	query_text(&q, name);

@@ -30,7 +30,9 @@ struct channel_row {
 	enum channel_fault fault;
 	struct str last_error;
 	int64_t last_sent_us; /* 0: never */
-	int64_t waiting;      /* notices that wait for it; not written */
+	/* Not written, but counted: notices that wait for it, and when what failed before is
+	 * tried again, 0: nothing did. */
+	int64_t waiting, next_try_us;
 };
 
 /* Makes the row of a channel that has none. */

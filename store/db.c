@@ -56,12 +56,13 @@ is_shared_folder(const char *path, gid_t group)
 
 /* Also what was made before the folder was shared, or under a strict umask. By its name:
  * closing a descriptor would take away the locks that SQLite holds in this process. */
-static int
-share_file(const char *path, struct err *err)
+int
+db_share_file(const char *path, struct err *err)
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	if (stat(path, &st) < 0 || st.st_uid != geteuid() ||
+	    (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) ||
 	    (st.st_mode & 0777) == 0660 || !is_shared_folder(path, st.st_gid))
 		return 0;
 	return chmod(path, 0660) < 0 ? err_errno(err, "share with the group", path) : 0;
@@ -74,7 +75,7 @@ store_make_file(const char *path, int *fd_out, struct err *err)
 
 	if (fd < 0)
 		return err_errno(err, "open", path);
-	int r = share_file(path, err);
+	int r = db_share_file(path, err);
 
 	if (r < 0)
 		(void)close(fd);
@@ -103,7 +104,7 @@ make_file(const char *path, struct err *err)
 
 		if (asprintf(&name, "%s%s", path, endings[i]) < 0)
 			return err_set(err, -ENOMEM, "open store %s: out of memory", path);
-		r = share_file(name, err);
+		r = db_share_file(name, err);
 	}
 	return r;
 }

@@ -35,6 +35,9 @@ struct db {
 int db_open(struct db *db, const char *path, enum store_mode mode, struct err *err);
 void db_close(struct db *db);
 
+/* A file or FIFO of ours in a folder that a group shares (setgid): mode 0660, else as it is. */
+int db_share_file(const char *path, struct err *err);
+
 /* One statement without parameters and rows. */
 int db_exec(struct db *db, const char *sql, const char *tried, struct err *err);
 

@@ -108,8 +108,8 @@ delivery_next_unplanned(struct store *store, int64_t now_us, int64_t *due_us_out
     struct err *err)
 {
 	struct query q = query_once(&store->db,
-	    "SELECT min(CASE WHEN created > ?1 + " STEP_US " THEN due - created + ?1 "
-	    "ELSE due END) FROM outbox WHERE " IS_UNPLANNED);
+	    "SELECT min(CASE WHEN tries = 0 AND created > ?1 + " STEP_US
+	    " THEN due - created + ?1 ELSE due END) FROM outbox WHERE " IS_UNPLANNED);
 
 	query_int(&q, now_us);
 	*due_us_out = INT64_MAX;
@@ -131,8 +131,10 @@ delivery_step_back(struct store *store, int64_t now_us, struct err *err)
 	query_int(&q, now_us);
 	int r = ask_number(&ask, &n, err);
 
-	if (r == 0 && n > 0)
-		return store_run(store, &q, err);
+	if (r == 0 && n > 0) {
+		r = store_run(store, &q, err);
+		return r < 0 ? r : 1;
+	}
 	query_end(&q);
 	return r;
 }

@@ -63,7 +63,7 @@ int delivery_each_unplanned(struct store *store, int64_t now_us, delivery_notice
 int delivery_next_unplanned(struct store *store, int64_t now_us, int64_t *due_us_out,
     struct err *err);
 /* Notices of the future, since the clock was set back, become notices of now; they are due
- * as long after now as they were after their time. */
+ * as long after now as they were after their time. 1: there were some; 0: none. */
 int delivery_step_back(struct store *store, int64_t now_us, struct err *err);
 
 /* due_us INT64_MAX: not wanted yet. A channel that has a row for the notice keeps it. */

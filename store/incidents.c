@@ -1,8 +1,11 @@
 /* Incidents: one row each, kept for ever. */
 #include <errno.h>
 
+#include "core/plain.h"
 #include "core/sketch.h"
 #include "store/private.h"
+
+enum { SHOWN_ID_BYTES = 60 }; /* of what somebody took for an id */
 
 #define INCIDENT_COLUMNS                                                                 \
 	"id, rule, severity, state, fields, host, provider, code_id, category, opened, " \
@@ -134,7 +137,11 @@ store_each_incident(struct store *store, enum incident_filter filter, int64_t si
 static int
 no_such_incident(struct store *store, struct str id, struct err *err)
 {
-	return err_set(err, -ENOENT, "no incident %.*s in %s", STR_ARG(id), store->db.path);
+	AUTO(buf_done) struct buf shown = { 0 };
+
+	plain_add_cut(&shown, id, SHOWN_ID_BYTES);
+	return err_set(err, -ENOENT, "no incident %.*s in %s", STR_ARG(buf_str(&shown)),
+	    store->db.path);
 }
 
 /* Ids that begin so stand next to each other: the first two tell all. */

@@ -128,8 +128,9 @@ static const char version_2[] =
  *            route's `to`; from 1 on its fallbacks in order, whose due is NULL until they
  *            are wanted. message: left side of the Message-ID of the last try; trying: 1
  *            that try's end is not known (a crash, a lost connection), so the same notices
- *            go out again under the same id; 2 it was refused: it goes alone. queue_id: what the server said it queued the mail as.
- *            fate: 0 not known, else an outcome (core/event.h) that the mail log told.
+ *            go out again under the same id; 2 it was refused: it goes alone.
+ *            queue_id: what the server said it queued the mail as. fate: 0 not known, else
+ *            an outcome (core/event.h) that the mail log told.
  *            A notice's row in the outbox is sent when all its deliveries are, or are
  *            covered by a fallback that is; then their due is NULL. See store/delivery.h.
  *            Of what was sent before, the relay was the only channel.

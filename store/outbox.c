@@ -1,6 +1,4 @@
 /* The outbox: notices that wait for a channel, and those that were taken. */
-#include <errno.h>
-
 #include "store/private.h"
 
 int
@@ -112,53 +110,4 @@ store_each_outbox(struct store *store, int64_t now_us, store_outbox_fn *fn, void
 			return r;
 	}
 	return r;
-}
-
-int
-store_outbox_next_due(struct store *store, int64_t *due_us_out, struct err *err)
-{
-	struct query q = query_kept(&store->db, Q_OUTBOX_NEXT_DUE);
-	int r = query_next(&q, "read store", err);
-	bool empty = r > 0 && query_col_is_null(&q, 0);
-
-	if (r > 0 && !empty)
-		*due_us_out = query_col_int(&q, 0);
-	query_end(&q);
-	if (empty)
-		return err_set(err, -ENOENT, "the outbox of %s is empty", store->db.path);
-	return r < 0 ? r : 0;
-}
-
-/* One waiting row was to change: -ENOENT if there is none of that id. */
-static int
-change_row(struct store *store, struct query *q, struct str id, struct err *err)
-{
-	int r = store_run(store, q, err);
-
-	if (r == 0 && sqlite3_changes(store->db.sql) == 0)
-		return err_set(err, -ENOENT, "no notice %.*s waits in %s", STR_ARG(id),
-		    store->db.path);
-	return r;
-}
-
-int
-store_outbox_sent(struct store *store, struct str id, int64_t now_us, struct err *err)
-{
-	struct query q = query_kept(&store->db, Q_OUTBOX_SENT);
-
-	query_text(&q, id);
-	query_int(&q, now_us);
-	return change_row(store, &q, id, err);
-}
-
-int
-store_outbox_failed(struct store *store, struct str id, int64_t next_due_us,
-    struct str error, struct err *err)
-{
-	struct query q = query_kept(&store->db, Q_OUTBOX_FAILED);
-
-	query_text(&q, id);
-	query_int(&q, next_due_us);
-	query_text(&q, store_not_null(str_head(error, STORE_TEXT_BYTES)));
-	return change_row(store, &q, id, err);
 }

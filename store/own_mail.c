@@ -8,6 +8,15 @@
 
 enum { INCIDENT_ID_DIGITS = 12, REASON_BYTES = 300 };
 
+/*
+ * Whom the log's words are about: all channels tell a notice under the same id, but only mail
+ * that was handed over can be met in a mail log. What is being handed over counts, too: its
+ * line may be read before the result is noted.
+ */
+#define IS_MAIL_OF_MESSAGE                                                      \
+	"message = ?1 AND (sent IS NOT NULL OR trying = 1) AND channel NOT IN " \
+	"(SELECT name FROM channel WHERE kind NOT IN ('relay', 'sendmail')) "
+
 static bool
 is_hex(char c)
 {
@@ -55,6 +64,7 @@ own_mail_find(struct store *store, const struct event *ev, int64_t now_us,
 	query_text(&q, by_id ? left_side(event_text(ev, EVF_message_id))
 			     : event_text(ev, EVF_queue_id));
 	query_int(&q, now_us - OWN_MAIL_DAYS * 24 * store_hour_us);
+	query_int(&q, ev->time_us - OWN_MAIL_LATE_S * (int64_t)US_PER_S);
 	int r = query_next(&q, "read store", err);
 
 	if (r > 0)
@@ -86,8 +96,8 @@ note_fate(struct store *store, struct str id, enum event_outcome outcome, int64_
 	    "as in the statement");
 	/* Only a delivery takes back what was worse. */
 	return change(store,
-	    "UPDATE delivery SET fate = ?2, fate_at = ?3 WHERE message = ?1 AND "
-	    "(fate IN (0, 2) OR ?2 = 1) AND fate <> ?2",
+	    "UPDATE delivery SET fate = ?2, fate_at = ?3 WHERE " IS_MAIL_OF_MESSAGE
+	    "AND (fate IN (0, 2) OR ?2 = 1) AND fate <> ?2",
 	    id, (int64_t[]){ outcome, at_us }, 2, err);
 }
 
@@ -131,7 +141,7 @@ channel_fails(struct store *store, const struct event *ev, struct str id, int64_
 	struct query q = query_once(&store->db,
 	    "UPDATE channel SET failing_since = CASE failing_since WHEN 0 THEN ?2 ELSE "
 	    "failing_since END, tries = tries + 1, last_error = ?3 WHERE name IN "
-	    "(SELECT channel FROM delivery WHERE message = ?1)");
+	    "(SELECT channel FROM delivery WHERE " IS_MAIL_OF_MESSAGE ")");
 
 	buf_add(&reason, STR("the mail log says that a message was accepted and then "));
 	buf_add(&reason, str_of(event_enum_name(EVT_OUTCOME, event_num(ev, EVF_outcome))));

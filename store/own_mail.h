@@ -20,18 +20,23 @@
  * form, or a delivery of OpenSMTPD, which logs none. */
 bool own_mail_may_be(const struct event *ev);
 
-/* 1: it is about a message of ours of the last OWN_MAIL_DAYS, whose id (without the domain)
- * is added to *id_out; 0: it is not. */
-enum { OWN_MAIL_DAYS = 7 };
+/*
+ * 1: it is about a message of ours of the last OWN_MAIL_DAYS, whose id (without the domain)
+ * is added to *id_out; 0: it is not. Who has read an alert knows its id: no more is believed
+ * of a message that was handed over, or came to its end, more than OWN_MAIL_LATE_S before
+ * the event, unless the log told that it is deferred.
+ */
+enum { OWN_MAIL_DAYS = 7, OWN_MAIL_LATE_S = 3600 };
 int own_mail_find(struct store *store, const struct event *ev, int64_t now_us,
     struct buf *id_out, struct err *err);
 
 /*
- * What the log tells of that message of ours. Delivered to one recipient it has arrived,
- * whatever befalls the others. Bounced or expired, the fallbacks of its notices are due at
- * once, and its channel is failing; deferred, they are due OWN_MAIL_DEFER_S later, unless it
- * is delivered until then. Events that are no attempts tell nothing. 1: there is something
- * for the notifier to do; else 0. Within a batch of the caller's.
+ * What the log tells of that message of ours, and of the channel that sent it as mail.
+ * Delivered to one recipient it has arrived, whatever befalls the others. Bounced or expired,
+ * the fallbacks of its notices are due at once, and its channel is failing; deferred, they
+ * are due OWN_MAIL_DEFER_S later, unless it is delivered until then. Events that are no
+ * attempts tell nothing. 1: there is something for the notifier to do; else 0. Within a batch
+ * of the caller's.
  */
 enum { OWN_MAIL_DEFER_S = 300 };
 int own_mail_fate(struct store *store, struct str id, const struct event *ev,

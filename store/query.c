@@ -4,6 +4,14 @@
 
 #include "store/db.h"
 
+/* Handed over, or it may have been. Fate 2, deferred, is not its end; else nothing is awaited
+ * of it if it was handed over, or its end was logged, before ?3. */
+#define OWN_MAIL(column)                                                              \
+	"SELECT message FROM delivery JOIN outbox ON outbox.seq = delivery.notice "   \
+	"WHERE " column " = ?1 AND outbox.created >= ?2 AND "                         \
+	"(delivery.sent IS NOT NULL OR trying = 1) AND (fate = 2 OR ?3 <= CASE fate " \
+	"WHEN 0 THEN coalesce(delivery.sent, ?3) ELSE fate_at END) LIMIT 1"
+
 static const char *const kept_sql[Q_COUNT] = {
 	/* At once: a batch must not find out at its end that another process writes. */
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
@@ -77,19 +85,9 @@ static const char *const kept_sql[Q_COUNT] = {
 	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
 	[Q_OUTBOX_WITHDRAW] = "DELETE FROM outbox WHERE incident = ?1 AND notice = ?2 "
 			      "AND tries = 0 AND sent IS NULL",
-	[Q_OUTBOX_NEXT_DUE] = "SELECT min(due) FROM outbox WHERE sent IS NULL",
-	[Q_OUTBOX_SENT] =
-	    "UPDATE outbox SET sent = ?2, tries = tries + 1 WHERE id = ?1 AND sent IS NULL",
-	[Q_OUTBOX_FAILED] =
-	    "UPDATE outbox SET due = ?2, tries = tries + 1, last_error = ?3 "
-	    "WHERE id = ?1 AND sent IS NULL",
 
-	[Q_OWN_MAIL_FIND] =
-	    "SELECT message FROM delivery JOIN outbox ON outbox.seq = delivery.notice "
-	    "WHERE delivery.message = ?1 AND outbox.created >= ?2 LIMIT 1",
-	[Q_OWN_MAIL_FIND_QUEUE] =
-	    "SELECT message FROM delivery JOIN outbox ON outbox.seq = delivery.notice "
-	    "WHERE delivery.queue_id = ?1 AND outbox.created >= ?2 LIMIT 1",
+	[Q_OWN_MAIL_FIND] = OWN_MAIL("delivery.message"),
+	[Q_OWN_MAIL_FIND_QUEUE] = OWN_MAIL("delivery.queue_id"),
 	[Q_SERIES_ADD] = "INSERT OR REPLACE INTO series (id, rule, fields, mark) "
 			 "VALUES (?1, ?2, ?3, ?4)",
 	[Q_SERIES_SAVE] = "INSERT OR REPLACE INTO series_body (series, touched, body) "

@@ -234,12 +234,6 @@ typedef int store_outbox_fn(void *ctx, const struct outbox_row *row);
 /* Rows due by now_us (INT64_MAX: all), oldest first. fn may not change the outbox. */
 int store_each_outbox(struct store *store, int64_t now_us, store_outbox_fn *fn, void *ctx,
     struct err *err);
-/* When the next row is due; -ENOENT if the outbox is empty. */
-int store_outbox_next_due(struct store *store, int64_t *due_us_out, struct err *err);
-/* Both: -ENOENT if no such row waits. Sent ones are kept for a while, and counted. */
-int store_outbox_sent(struct store *store, struct str id, int64_t now_us, struct err *err);
-int store_outbox_failed(struct store *store, struct str id, int64_t next_due_us,
-    struct str error, struct err *err);
 
 /*
  * Takes back what silence held back and nobody was told, when the incident is over: its

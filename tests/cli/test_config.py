@@ -123,6 +123,8 @@ FAULTS = [
      ["9:17: `provider` is google or microsoft, not 'gogle', did you mean 'google'?"]),
     (OAUTH + "      token_url: http://login.example.org/token\n",
      ["9:18: `token_url` must be https://HOST/..."]),
+    (OAUTH + "      token_url: http://127.0.0.1/token\n",
+     ["9:18: `token_url` must be https://HOST/..."]),
     (OAUTH + "      token_url: https://login.example.org/token\n"
      "      client_secret: geheim\n      refresh_token: geheim\n",
      ["10:7: secrets do not stand in this file: put it into a file of its own, chmod 600, "
@@ -479,6 +481,7 @@ class Printed(Config):
                          ("smtp://[::1]:25", True), ("smtp://mx1.example.org:25", True),
                          (f"smtp://{os.uname().nodename}", True),
                          ("smtp://localhost.example.org", False),
+                         ("smtp://127.example.org", False),
                          ("smtp://relay.example.org", False)):
             self.write("host: mx1.example.org\n" + RELAY.replace("smtp://relay.example.net",
                                                                 f'"{url}"'))

@@ -118,6 +118,7 @@ class Ack(LifeCycle):
     def test_refused(self):
         incident = self.opened()
         self.assertIn("no incident", self.ask("ack", "zzzz", code=1))
+        self.assertIn("no incident \\x1b[2Jzz", self.ask("ack", "\x1b[2Jzz", code=1))
         self.assertIn("needs the id", self.ask("ack", code=2))
         self.assertIn("needs the id", self.ask("ack", "a", "b", code=2))
         self.feed("sent")

@@ -181,6 +181,21 @@ class Waking(Notifying):
             self.trouble(2)
             notifier.until(lambda: len(handler.mails) == 2, "the second arrives", AT_ONCE_S)
 
+    def test_fifo_that_was_removed(self):
+        """Nobody could knock any more: it makes another one at once."""
+        handler = Handler()
+        with Server(handler) as server:
+            self.write_relays(("relay", server.port))
+            _, notifier = self.ready()
+            fifo = pathlib.Path(f"{self.state}.wake")
+            for number in (1, 2):
+                fifo.unlink()
+                self.wait_asleep(notifier)
+                self.trouble(number)
+                notifier.until(lambda: len(handler.mails) == number, "the mail arrives",
+                               AT_ONCE_S)
+            self.assertEqual(notifier.stop(), 0, notifier.said())
+
     def test_idle(self):
         """Nothing due: no thread of it runs."""
         with Server(Handler()) as server:
@@ -491,6 +506,20 @@ class ByHand(Notifying):
         limits = pathlib.Path(f"/proc/{notifier.process.pid}/limits").read_text()
         self.assertRegex(limits, r"Max core file size +0 +0 ")
 
+    def test_shared_folder(self):
+        """A notifier that somebody started under a strict umask is woken all the same."""
+        self.write_relays(("relay", 9))
+        self.watch()
+        self.state.parent.chmod(0o2770)
+        before = os.umask(0o077)
+        try:
+            notifier = self.notifier()
+        finally:
+            os.umask(before)
+        fifo = pathlib.Path(f"{self.state}.wake")
+        notifier.until(lambda: fifo.exists() and fifo.stat().st_mode & 0o777 == 0o660,
+                       "the group may knock")
+
     def notify(self, *words):
         return support.mailwarden("notify", *words, "--config", self.config)
 
@@ -501,6 +530,11 @@ class ByHand(Notifying):
             done = self.notify("--list")
             self.assertEqual(done.returncode, 0)
             self.assertIn(b"mail to relay@example.org", done.stdout)
+            self.write_config("alerts:", "  hook:", "    type: webhook",
+                              "    url: https://chat.example.org?key=geheim")
+            self.assertIn(b"https://chat.example.org\n", self.notify("--list").stdout)
+            self.write_config("alerts:", *self.relay("relay", server.port),
+                              *self.relay("dead", 9))
             done = self.notify("--test", "relay")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn(b"accepted by relay", done.stdout)

@@ -81,6 +81,24 @@ class OwnMail(Case):
         self.assertIn(b"S3140", support.mailwarden("trace", OURS + "@mx1.example.org", "--state",
                                                    self.state).stdout)
 
+    def test_bounced_is_not_about_others(self):
+        """All channels tell a notice under the same id; the log speaks of the mail alone."""
+        now = int(time.time() * 1000000)
+        seq = support.ask(self.state, "SELECT seq FROM outbox")[0][0]
+        support.change(self.state, "INSERT INTO delivery (notice, channel, rank, due, message, "
+                       "sent) VALUES (?, 'chat', 0, ?, ?, ?)", seq, now, OURS, now)
+        support.change(self.state, "INSERT INTO delivery (notice, channel, rank, due, message, "
+                       "tries) VALUES (?, 'relay', 0, ?, ?, 1)", seq, now, OURS)
+        for name, kind in (("chat", "webhook"), ("relay", "relay")):
+            support.change(self.state, "INSERT INTO channel VALUES (?, ?, 0, 0, 0, '', 0)",
+                           name, kind)
+        self.mail(OURS, BLOCKED)
+        self.assertEqual(self.delivery("local")[0], BOUNCED)
+        self.assertEqual(self.delivery("chat")[0], 0)
+        self.assertEqual(self.delivery("relay")[0], 0)
+        self.assertEqual(support.ask(self.state, "SELECT name FROM channel "
+                                     "WHERE failing_since <> 0"), [("local",)])
+
     def test_delivered(self):
         self.mail(OURS, SENT)
         self.assertEqual(self.delivery("local")[0], DELIVERED)
@@ -120,6 +138,34 @@ class OwnMail(Case):
         self.run_once()
         self.assertEqual(self.delivery("local")[0], BOUNCED)
         self.assertEqual(support.ask(self.state, "SELECT count(*) FROM incident")[0][0], 0)
+
+    def test_id_that_was_read_in_an_alert(self):
+        """Whoever got an alert knows its id; his own mail does not hide behind it later."""
+        hours_ago = int((time.time() - 2 * 3600) * 1000000)
+        support.change(self.state, "UPDATE delivery SET sent = ? WHERE channel = 'local'",
+                       hours_ago)
+        self.mail(OURS, BLOCKED)
+        self.assertEqual(support.ask(self.state, "SELECT code_id FROM incident"),
+                         [("microsoft-s3140",)])
+        self.assertEqual(self.delivery("local")[0], 0)
+        self.assertIsNone(self.delivery("phone")[1])
+
+    def test_id_of_a_mail_that_arrived_long_ago(self):
+        hours_ago = int((time.time() - 2 * 3600) * 1000000)
+        support.change(self.state, "UPDATE delivery SET fate = 1, fate_at = ? "
+                       "WHERE channel = 'local'", hours_ago)
+        self.mail(OURS, BLOCKED)
+        self.assertEqual(support.ask(self.state, "SELECT code_id FROM incident"),
+                         [("microsoft-s3140",)])
+
+    def test_deferred_for_hours(self):
+        """It lies in our own queue: still ours."""
+        hours_ago = int((time.time() - 9 * 3600) * 1000000)
+        support.change(self.state, "UPDATE delivery SET sent = ?, fate = 2, fate_at = ? "
+                       "WHERE channel = 'local'", hours_ago, hours_ago)
+        self.mail(OURS, BLOCKED)
+        self.assertEqual(support.stored_incidents(self.state), [])
+        self.assertEqual(self.delivery("local")[0], BOUNCED)
 
     def test_looks_like_ours(self):
         """A spammer who writes such a Message-ID is counted like anybody."""

@@ -1,5 +1,5 @@
-"""What the tests of faults share: an incident in the log, channels on loopback, time that has
-passed, and a close look at what `mailwarden status` says meanwhile."""
+"""What the tests of faults share: an incident in the log, channels on loopback, time that
+has passed, and a close look at what `mailwarden status` says meanwhile."""
 
 import email
 import json
@@ -21,8 +21,8 @@ from support import Case, Notifier, mailwarden, wait_until  # noqa: E402
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 COLUMNS = 80
 REPLY = ("550 5.7.1 Unfortunately, messages from [192.0.2.25] weren't sent. Please contact "
-         "your Internet service provider since part of their network is on our block list "
-         "(S3140).")
+         "your Internet service provider since part of their network is on our block "
+         "list (S3140).")
 
 
 def blocked(number, reply=REPLY):
@@ -76,18 +76,16 @@ class Fault(Case):
             lines += ["tls: off"]
         return [f"  {name}:", *(f"    {line}" for line in [*lines, *more])]
 
-    def hook(self, server, *more, name="phone", path="/hook"):
+    def hook(self, server, *more, name="phone", path="/hook", timeout="20s"):
         return [f"  {name}:", "    type: webhook", f"    url: {server.address(path)}",
-                "    timeout: 20", f"    ca_file: {self.pki.path('ca.pem')}",
+                f"    timeout: {timeout}", f"    ca_file: {self.pki.path('ca.pem')}",
                 *(f"    {line}" for line in more)]
 
     # --- programs ---
 
     def run_all(self):
         """`run` with its notifier."""
-        daemon = self.daemon("--config", self.config)
-        daemon.wait_for("watching")
-        return daemon
+        return self.daemon("--config", self.config)
 
     def watch(self):
         watcher = self.daemon("--no-notifier", "--config", self.config)
@@ -146,14 +144,17 @@ class Fault(Case):
         """While no notifier runs: for it and for `status` everything is so much longer
         ago. Backwards, the clock was set back."""
         us = round(seconds * 1e6)
-        for table, columns in (("delivery", ("due", "sent")), ("outbox", ("created", "due",
-                               "sent")), ("channel", ("failing_since", "last_sent"))):
+        for table, columns in (("delivery", ("due", "sent")),
+                               ("outbox", ("created", "due", "sent")),
+                               ("channel", ("failing_since", "last_sent"))):
             for column in columns:
                 support.change(self.state, f"UPDATE {table} SET {column} = {column} - ? "
                                f"WHERE {column} > 0", us)
 
     def make_due(self):
-        self.pass_time(max(self.next_due(), 0) + 1)
+        """All that waits."""
+        (due,), = self.ask("SELECT max(due) FROM delivery WHERE sent IS NULL")
+        self.pass_time(max(due / 1e6 - time.time(), 0) + 1)
 
     # --- what is said ---
 
@@ -214,7 +215,7 @@ def main_in_mount_namespace(path):
     import unittest
 
     if INSIDE not in os.environ:
-        words = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+        words = ["unshare", "--mount"] + ["--map-root-user"] * (os.geteuid() != 0)
         probe = subprocess.run([*words, "true"], capture_output=True)
         if probe.returncode == 0:
             os.execvpe(words[0], [*words, sys.executable, "-B", path, *sys.argv[1:]],

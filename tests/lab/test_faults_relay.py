@@ -14,7 +14,6 @@ import pathlib
 import re
 import subprocess
 import sys
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from fault_case import (DAY_S, HOUR_S, Fault, Handler, Script,  # noqa: E402
@@ -51,9 +50,9 @@ class Down(Fault):
         for before, after in zip(waits[3:], waits[4:]):
             self.assertGreater(after, before)
         self.check_failing("Connection refused", f"localhost:{self.port}")
-        self.assertRegex(self.status_text(), rf"\((3\d|4\d|5\d|6\d|7\d|8\d|9\d|1\d\d) minutes "
-                         rf"ago\), {tries} tries; 5 notices wait|"
-                         rf"\([23] hours ago\), {tries} tries; 5 notices wait")
+        self.assertRegex(self.status_text(),
+                         rf"\([0-9]+ (minutes|hours) ago\), {tries} tries, "
+                         r"the next in [0-9]+ minutes; 5 notices wait")
         self.make_due()
         with Server(self.handler, port=self.port):
             notifier = self.notifier()
@@ -140,7 +139,7 @@ class Tls(Fault):
         """Somebody on the way takes STARTTLS out: neither login nor mail."""
         def play(script, connection):
             connection.sendall(b"220 relay\r\n")
-            script.expect(connection, b"250-relay\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME\r\n")
+            script.expect(connection, b"250-relay\r\n250 AUTH PLAIN LOGIN\r\n")
             while script.read():
                 connection.sendall(b"250 fine\r\n")
 
@@ -169,8 +168,8 @@ class Tls(Fault):
                      "certificate", "localhost")
 
     def test_certificate_of_a_stranger(self):
-        self.refused(Server(self.handler, tls=self.pki.context("unknown"), port=self.port),
-                     "certificate")
+        tls = self.pki.context("unknown")
+        self.refused(Server(self.handler, tls=tls, port=self.port), "certificate")
 
 
 class Dropped(Fault):
@@ -179,7 +178,7 @@ class Dropped(Fault):
         happened meanwhile in one of its own."""
         def play(script, connection):
             connection.sendall(b"220 relay\r\n")
-            for reply in (b"250 relay\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"):
+            for reply in (b"250 relay\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
                 script.expect(connection, reply)
             while script.read() not in (b".\r\n", b""):
                 pass

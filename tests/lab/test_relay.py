@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -272,6 +273,39 @@ class Relay(unittest.TestCase):
         with Script(play) as server:
             self.check(self.send(server.port, "--tls", "off", login=False, timeout=1),
                        "retry", "no answer to MAIL FROM in time")
+
+    def hang_after(self, *replies):
+        """Takes everything after the last reply, and says nothing more, not to QUIT either."""
+        def play(script, connection):
+            connection.sendall(b"220 relay\r\n")
+            for reply in replies[:4]:
+                script.expect(connection, reply)
+            while script.read() not in (b".\r\n", b""):
+                pass
+            for reply in replies[4:]:
+                connection.sendall(reply)
+            while script.read():
+                pass
+
+        return Script(play)
+
+    DIALOGUE = (b"250 relay\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n")
+
+    def test_no_answer_to_message(self):
+        began = time.monotonic()
+        with self.hang_after(*self.DIALOGUE) as server:
+            self.check(self.send(server.port, "--tls", "off", login=False, timeout=1),
+                       "retry", "no answer to DATA in time", "it may have taken the message")
+        self.assertTrue(self.last["uncertain"])
+        self.assertLess(time.monotonic() - began, 20)
+
+    def test_no_answer_to_quit(self):
+        began = time.monotonic()
+        with self.hang_after(*self.DIALOGUE, b"250 2.0.0 Ok: queued as 4bXk\r\n") as server:
+            self.check(self.send(server.port, "--tls", "off", login=False, timeout=90),
+                       "accepted")
+        self.assertIn(b"QUIT\r\n", server.seen)
+        self.assertLess(time.monotonic() - began, 20)
 
     def drop_after(self, *replies):
         def play(script, connection):

@@ -460,6 +460,17 @@ test_many_groups(void **state)
 	}
 	assert_int_equal(engine_alive(e), ENGINE_MAX_ALIVE);
 	assert_int_equal(engine_dropped(e), 2 * ENGINE_MAX_ALIVE);
+
+	/* That it is full finds room all the same. */
+	struct event own = { .time_us = START_US };
+
+	event_set_num(&own, EVF_kind, KIND_WARNING);
+	event_set_text(&own, EVF_mta, STR("mailwarden"));
+	event_set_text(&own, EVF_host, STR("mx1"));
+	event_set_text(&own, EVF_limit_name, STR("table-full"));
+	event_set_text(&own, EVF_text, STR("too many"));
+	assert_true(engine_feed(e, &own, STR("line")));
+	assert_int_equal(engine_alive(e), ENGINE_MAX_ALIVE + 1);
 	buf_done(&service);
 	engine_free(e);
 }

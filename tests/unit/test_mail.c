@@ -619,13 +619,12 @@ test_addresses_in_utf8(void **state)
 	(void)state;
 	static const struct {
 		const char *from, *sender, *to;
-		bool wanted;
 	} cases[] = {
-		{ "w@example.org", NULL, "a@example.org", false },
-		{ "J\xc3\xbcrg <w@example.org>", NULL, "a@example.org", false },
-		{ "w@ex\xc3\xa4mple.org", NULL, "a@example.org", true },
-		{ "w@example.org", "b\xc3\xb6@example.org", "a@example.org", true },
-		{ "w@example.org", NULL, "J\xc3\xbcrg <j\xc3\xbc@example.org>", true },
+		{ "w@example.org", NULL, "a@example.org" },
+		{ "J\xc3\xbcrg <w@example.org>", NULL, "a@example.org" },
+		{ "w@ex\xc3\xa4mple.org", NULL, "a@example.org" },
+		{ "w@example.org", "b\xc3\xb6@example.org", "a@example.org" },
+		{ "w@example.org", NULL, "J\xc3\xbcrg <j\xc3\xbc@example.org>" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -637,7 +636,6 @@ test_addresses_in_utf8(void **state)
 		AUTO(buf_done) struct buf out = { 0 };
 		struct message *m = message_new(STR("m1"), NULL, 0, &context);
 
-		assert_int_equal(mail_needs_smtputf8(&settings), cases[i].wanted);
 		mail_render_message(m, &settings, &out);
 		/* ids are ASCII whatever the domain */
 		struct str id = value_of(buf_str(&out), "Message-ID");

@@ -547,11 +547,29 @@ test_clock_steps_back_over_a_restart(void **state)
 	b->now_us -= 30 * DAY_US;
 	open_post(b);
 	(void)plan(b);
+	assert_false(take(b, "relay")); /* the back-off of before counts */
 	assert_true(next_due(b, "relay") <= b->now_us + 6 * HOUR_US);
 	go_to_due(b, "relay");
 	assert_true(take(b, "relay"));
 	assert_int_equal(b->parcel->n, 2);
 	done(b, SEND_ACCEPTED);
+}
+
+/* The notice was written by a clock that was ahead, and nobody looked meanwhile. */
+static void
+test_clock_steps_back_unseen(void **state)
+{
+	struct post_box *b = *state;
+
+	one_relay(b);
+	(void)plan(b);
+	b->now_us += HOUR_US;
+	open_incident(b, "000000000001");
+	b->now_us -= HOUR_US - MINUTE_US;
+	assert_int_equal(next_due(b, NULL), b->now_us);
+	assert_int_equal(plan(b), 1);
+	assert_int_equal(next_due(b, NULL), INT64_MAX);
+	assert_true(send_one(b, "relay", SEND_ACCEPTED));
 }
 
 static void
@@ -613,6 +631,7 @@ main(void)
 		POST_TEST(test_channel_removed),
 		POST_TEST(test_clock_steps_back),
 		POST_TEST(test_clock_steps_back_over_a_restart),
+		POST_TEST(test_clock_steps_back_unseen),
 		POST_TEST(test_clock_steps_forth),
 		cmocka_unit_test(test_waits),
 	};

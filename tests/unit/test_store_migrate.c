@@ -289,7 +289,7 @@ test_deliveries_go(void **state)
 
 	check(b, store_outbox_add(b->store, &row, &b->err));
 	check(b, delivery_add(b->store, 1, STR("relay"), 0, T0, &b->err));
-	check(b, store_outbox_sent(b->store, row.id, T0, &b->err));
+	(void)ask(b, "UPDATE outbox SET sent = created");
 	check(b, store_expire(b->store, T0 + 29 * DAY_US, &b->err));
 	assert_int_equal(ask(b, "SELECT count(*) FROM delivery"), 1);
 	check(b, store_expire(b->store, T0 + 31 * DAY_US, &b->err));
