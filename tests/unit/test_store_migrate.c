@@ -8,6 +8,15 @@
 #include "store_box.h"
 
 /* Closes the box's store and writes tests/unit/store_v<version>.sql in its place. */
+/* Not by memcmp(): there is padding in it. */
+static void
+assert_same_place(const struct stream_place *a, const struct stream_place *b)
+{
+	assert_int_equal(a->identity, b->identity);
+	for (size_t i = 0; i < (size_t)STREAM_TABLES; i++)
+		assert_int_equal(a->after[i], b->after[i]);
+}
+
 static void
 make_version(struct box *b, int version)
 {
@@ -211,7 +220,7 @@ test_twice(void **state)
 	check(b, stream_last(b->store, &once, &b->err));
 	reopen(b);
 	check(b, stream_last(b->store, &twice, &b->err));
-	assert_memory_equal(&once, &twice, sizeof once);
+	assert_same_place(&once, &twice);
 }
 
 /* Who only looks, or writes beside the one who watches, does not bring it up to date. */

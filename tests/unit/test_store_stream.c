@@ -5,6 +5,15 @@
 #include "store/stream.h"
 #include "store_box.h"
 
+/* Not by memcmp(): there is padding in it. */
+static void
+assert_same_place(const struct stream_place *a, const struct stream_place *b)
+{
+	assert_int_equal(a->identity, b->identity);
+	for (size_t i = 0; i < (size_t)STREAM_TABLES; i++)
+		assert_int_equal(a->after[i], b->after[i]);
+}
+
 static const struct stream_filter all = { .kinds = UINT32_MAX, .changes = true };
 
 static void
@@ -92,7 +101,7 @@ test_order(void **state)
 	check(b, stream_read(b->store, &place, &all, take, &t, &b->err));
 	assert_string_equal(buf_cstr(&t.out), whole);
 	check(b, stream_last(b->store, &last, &b->err));
-	assert_memory_equal(&place, &last, sizeof last);
+	assert_same_place(&place, &last);
 	buf_done(&t.out);
 }
 
@@ -111,7 +120,7 @@ test_resume(void **state)
 		assert_int_equal(stream_read(b->store, &place, &all, take, &t, &b->err), 1);
 		stream_place_text(&t.places[t.n - 1], &text);
 		assert_true(stream_place_read(buf_str(&text), &again));
-		assert_memory_equal(&again, &place, sizeof place);
+		assert_same_place(&again, &place);
 		check(b, stream_check(b->store, &again, &b->err));
 		t.stop_after = 0;
 		check(b, stream_read(b->store, &again, &all, take, &t, &b->err));
@@ -166,7 +175,7 @@ test_filter(void **state)
 		    stream_read(b->store, &place, &cases[i].filter, take, &t, &b->err));
 		assert_string_equal(buf_cstr(&t.out), cases[i].want);
 		check(b, stream_last(b->store, &last, &b->err)); /* skipped for good */
-		assert_memory_equal(&place, &last, sizeof last);
+		assert_same_place(&place, &last);
 		buf_done(&t.out);
 	}
 }
