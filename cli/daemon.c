@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,6 +38,8 @@ struct daemon {
 	int lock_fd;
 	struct err last_failure; /* so that one fault is told once, not at every retry */
 	bool knock_failed;       /* and that was told */
+	dev_t store_dev;         /* the store's file, as it was opened */
+	ino_t store_ino;
 	uint64_t gaps;
 };
 
@@ -139,6 +142,36 @@ knock(struct daemon *d)
 	d->knock_failed = failed;
 }
 
+/* Which file we have: what takes its place later is another one. */
+static int
+note_store(struct daemon *d)
+{
+	struct stat st;
+
+	if (stat(d->settings->state, &st) != 0)
+		return app_fail(EXIT_STORE, "open store %s: %s", d->settings->state,
+		    strerror(errno));
+	d->store_dev = st.st_dev;
+	d->store_ino = st.st_ino;
+	return EXIT_FINE;
+}
+
+/* What is written to a file that is gone is lost: the loop ends, and the next start makes or
+ * takes the one that belongs there. */
+static void
+end_without_store(struct daemon *d)
+{
+	struct stat st;
+	bool there = stat(d->settings->state, &st) == 0;
+
+	if (d->loop == NULL || (!there && errno != ENOENT) ||
+	    (there && st.st_dev == d->store_dev && st.st_ino == d->store_ino))
+		return;
+	fprintf(stderr, "mailwarden: the store %s was %s while it was in use: ending\n",
+	    d->settings->state, there ? "replaced" : "removed");
+	(void)sd_event_exit(d->loop, EXIT_STORE);
+}
+
 static void
 after_commit(struct daemon *d)
 {
@@ -157,12 +190,14 @@ after_commit(struct daemon *d)
 		tell_status(d);
 	}
 	set_tick(d, app_now_us());
+	end_without_store(d);
 }
 
 /* Tells a fault when it is new. */
 static void
 store_failed(struct daemon *d, const struct err *err)
 {
+	end_without_store(d);
 	if (strcmp(err->text, d->last_failure.text) == 0)
 		return;
 	d->last_failure = *err;
@@ -483,7 +518,7 @@ run_loop(struct daemon *d)
 	int r = sd_event_loop(d->loop);
 
 	(void)sd_notify(0, "STOPPING=1");
-	return r < 0 ? app_fail(EXIT_FAILED, "event loop: %s", strerror(-r)) : EXIT_FINE;
+	return r < 0 ? app_fail(EXIT_FAILED, "event loop: %s", strerror(-r)) : r;
 }
 
 static int
@@ -505,6 +540,8 @@ start(struct daemon *d)
 	/* For a look at ourselves; a store that cannot be written is told by what follows. */
 	(void)store_meta_set(pipeline_store(d->pipeline), STR(STORE_META_CHANNELS),
 	    has_channels(d->settings->config) ? STR("yes") : STR(""), NULL);
+	if ((r = note_store(d)) != EXIT_FINE)
+		return r;
 	after_commit(d);
 	return (r = make_loop(d)) != EXIT_FINE ? r : open_sources(d);
 }

@@ -211,6 +211,27 @@ build(struct builder *b, int id, unsigned depth, struct ynode *out)
 	}
 }
 
+/* What stands behind a line "---" would not be read, and nobody would know. */
+static int
+refuse_second(struct yaml *yaml, yaml_parser_t *parser, struct diags *diags)
+{
+	yaml_document_t doc;
+
+	if (!yaml_parser_load(parser, &doc)) {
+		diag_add(diags, mark_pos(yaml, parser->problem_mark), "not YAML: %s",
+		    parser->problem ? parser->problem : "?");
+		return -EINVAL;
+	}
+	bool more = yaml_document_get_root_node(&doc) != NULL;
+	struct pos at = mark_pos(yaml, doc.start_mark);
+
+	yaml_document_delete(&doc);
+	if (!more)
+		return 0;
+	diag_add(diags, at, "a second document: only one is read, put all into it");
+	return -EINVAL;
+}
+
 static int
 load_document(struct yaml *yaml, yaml_parser_t *parser, struct diags *diags)
 {
@@ -236,7 +257,7 @@ load_document(struct yaml *yaml, yaml_parser_t *parser, struct diags *diags)
 	if (yaml_document_get_root_node(&doc) != NULL)
 		(void)build(&b, 1, 0, yaml->root);
 	yaml_document_delete(&doc);
-	return b.failed ? -EINVAL : 0;
+	return b.failed ? -EINVAL : refuse_second(yaml, parser, diags);
 }
 
 int

@@ -88,6 +88,7 @@ FAULTS = [
      ["4:27: a mail address has an @", "4:32: a mail address has an @"]),
     (RELAY + "    from: Ann <ann>\n", ["5:11: a mail address has an @"]),
     (RELAY + "    sender: Ann <ann@example.org>\n", ["5:13: a mail address has an @"]),
+    (RELAY + "---\nhost: mx2\n", ["5:1: a second document: only one is read"]),
     (RELAY + "    tls: maybe\n", ["5:10: `tls` is required, try or off, not 'maybe'"]),
     (RELAY + "    tls: requierd\n", ["5:10: `tls` is required, try or off, not 'requierd', "
                                      "did you mean 'required'?"]),

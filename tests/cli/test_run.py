@@ -197,6 +197,18 @@ class Following(Case):
         self.assertEqual(support.stored_incidents(self.state),
                          [support.incident_key(incident)])
 
+    def test_store_removed(self):
+        """What is written to a file that is gone is lost: it says so and ends."""
+        self.log.write_text(delivery(1))
+        daemon = self.daemon()
+        daemon.until(lambda: lines_read(self.state) == 1, "the line is read")
+        for file in self.state.parent.iterdir():
+            file.unlink()
+        append(self.log, delivery(2))
+        self.assertEqual(daemon.process.wait(support.PATIENCE_S), 4)
+        self.assertIn(f"the store {self.state} was removed while it was in use",
+                      daemon.said())
+
     def test_terminate(self):
         append(self.log, delivery(1))
         daemon = self.daemon()
