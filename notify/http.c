@@ -1,6 +1,5 @@
 #include "notify/http.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/plain.h"
+#include "notify/curl_start.h"
 #include "notify/tls_words.h"
 
 enum {
@@ -197,19 +197,6 @@ on_write(char *data, size_t size, size_t count, void *ctx)
 }
 
 static void
-set_tls(struct exchange *e)
-{
-	curl_easy_setopt(e->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(e->curl, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(e->curl, CURLOPT_SSL_VERIFYHOST, 2L);
-	if (e->request->ca_file != NULL) {
-		/* Instead of the system's authorities, not beside them. */
-		curl_easy_setopt(e->curl, CURLOPT_CAINFO, e->request->ca_file);
-		curl_easy_setopt(e->curl, CURLOPT_CAPATH, NULL);
-	}
-}
-
-static void
 set_method(struct exchange *e)
 {
 	const char *method = e->request->method != NULL ? e->request->method : "POST";
@@ -228,41 +215,17 @@ set_method(struct exchange *e)
 }
 
 static void
-set_limits(struct exchange *e)
-{
-	int64_t us = e->request->timeout_us;
-	long total_ms = us > 0 ? (long)(us / 1000) + 1 : HTTP_TIMEOUT_S * 1000L;
-	long connect_ms = HTTP_CONNECT_S * 1000L;
-
-	curl_easy_setopt(e->curl, CURLOPT_TIMEOUT_MS, total_ms);
-	curl_easy_setopt(e->curl, CURLOPT_CONNECTTIMEOUT_MS,
-	    total_ms < connect_ms ? total_ms : connect_ms);
-	curl_easy_setopt(e->curl, CURLOPT_NOSIGNAL, 1L);
-#if LIBCURL_VERSION_NUM >= 0x075700
-	/* Else the end waits for a name server that does not answer, past our limit. */
-	curl_easy_setopt(e->curl, CURLOPT_QUICK_EXIT, 1L);
-#endif
-}
-
-static void
 set_exchange(struct exchange *e)
 {
 	const char *agent = e->request->user_agent;
+	int64_t timeout_us = e->request->timeout_us;
 
 	curl_easy_setopt(e->curl, CURLOPT_CURLU, e->url);
-#if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(e->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-	curl_easy_setopt(e->curl, CURLOPT_PROTOCOLS,
-	    (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
+	curl_guard(e->curl, CURL_OF_WEB, e->request->ca_file,
+	    timeout_us > 0 ? timeout_us : HTTP_TIMEOUT_S * (int64_t)US_PER_S, e->why);
 	curl_easy_setopt(e->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e->curl, CURLOPT_FOLLOWLOCATION, 0L);
-	/* None, whatever the environment says. */
-	curl_easy_setopt(e->curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(e->curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(e->curl, CURLOPT_USERAGENT, agent != NULL ? agent : "mailwarden");
-	curl_easy_setopt(e->curl, CURLOPT_ERRORBUFFER, e->why);
 	curl_easy_setopt(e->curl, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e->curl, CURLOPT_HEADERDATA, e);
 	curl_easy_setopt(e->curl, CURLOPT_WRITEFUNCTION, on_write);
@@ -429,8 +392,6 @@ http_post(const struct http_request *request, struct http_reply *reply, struct e
 		return r;
 	set_exchange(&e);
 	set_method(&e);
-	set_limits(&e);
-	set_tls(&e);
 	return judge(&e, curl_easy_perform(e.curl), err);
 }
 

@@ -26,7 +26,6 @@ enum {
 	HTTP_REPLY_BYTES = 65536,
 	HTTP_QUOTE_BYTES = 300,
 	HTTP_PLACE_BYTES = 300,
-	HTTP_CONNECT_S = 10,
 	HTTP_TIMEOUT_S = 15,
 	HTTP_LONGEST_WAIT_S = 3600, /* a longer Retry-After counts as this */
 };

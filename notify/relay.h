@@ -17,7 +17,7 @@
  *            message was handed over is one of these, and receipt->uncertain: the relay may
  *            have taken it, and the repeat bears the same Message-ID.
  *            Otherwise *err tells each relay's fault shortly.
- * Limits     RELAY_CONNECT_S to connect; the relay's timeout (0: RELAY_TIMEOUT_S) for all
+ * Limits     CURL_CONNECT_S to connect; the relay's timeout (0: RELAY_TIMEOUT_S) for all
  *            that is done for one relay, getting a token and a second try included.
  * Threads    Any, each with its own oauth. main() calls curl_start() before it starts threads.
  */
@@ -28,7 +28,7 @@
 
 struct oauth;
 
-enum { RELAY_CONNECT_S = 30, RELAY_TIMEOUT_S = 60 };
+enum { RELAY_TIMEOUT_S = 60 };
 
 /* Bare addresses, and RFC 5322 text with CRLF. */
 struct relay_mail {

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/plain.h"
 #include "notify/base64.h"
+#include "notify/curl_start.h"
 #include "notify/now.h"
 
 /* Renamed in libcurl 8.2.0; the old name had an L too many. */
@@ -326,49 +327,21 @@ set_tls(struct session *s)
 	if (!s->needs_tls)
 		use = s->relay->tls == RELAY_TLS_OFF ? CURLUSESSL_NONE : CURLUSESSL_TRY;
 	curl_easy_setopt(s->curl, CURLOPT_USE_SSL, use);
-	curl_easy_setopt(s->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(s->curl, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(s->curl, CURLOPT_SSL_VERIFYHOST, 2L);
-	if (s->relay->ca_file != NULL) {
-		/* Instead of the system's authorities, not beside them. */
-		curl_easy_setopt(s->curl, CURLOPT_CAINFO, s->relay->ca_file);
-		curl_easy_setopt(s->curl, CURLOPT_CAPATH, NULL);
-	}
 }
 
 static void
 set_limits(struct session *s)
 {
-	long total_ms = (long)(s->timeout_us / 1000) + 1; /* 0 would be: for ever */
-	long connect_ms = RELAY_CONNECT_S * 1000L;
-
-	curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT_MS,
-	    total_ms < connect_ms ? total_ms : connect_ms);
-	curl_easy_setopt(s->curl, CURLOPT_TIMEOUT_MS, total_ms);
 	s->deadline_us = now_monotonic_us() + s->timeout_us;
 	/* The connection ends within the call, where on_progress() can cut it short. */
 	curl_easy_setopt(s->curl, CURLOPT_FORBID_REUSE, 1L);
-#if LIBCURL_VERSION_NUM >= 0x075700
-	/* Without this a name server that does not answer holds up curl_easy_cleanup(). */
-	curl_easy_setopt(s->curl, CURLOPT_QUICK_EXIT, 1L);
-#endif
 }
 
 static void
 set_exchange(struct session *s)
 {
 	curl_easy_setopt(s->curl, CURLOPT_CURLU, s->place_url);
-#if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-#else
-	curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS,
-	    (long)(CURLPROTO_SMTP | CURLPROTO_SMTPS));
-#endif
-	/* None, whatever the environment says. */
-	curl_easy_setopt(s->curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(s->curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, s->why);
+	curl_guard(s->curl, CURL_OF_MAIL, s->relay->ca_file, s->timeout_us, s->why);
 	curl_easy_setopt(s->curl, CURLOPT_UPLOAD, 1L);
 	curl_easy_setopt(s->curl, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(s->curl, CURLOPT_READDATA, s);
