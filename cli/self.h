@@ -20,7 +20,7 @@
 struct engine;
 struct self;
 
-enum { SELF_MAX_NOTICES = 32, SELF_TEXT_BYTES = 250 };
+enum { SELF_MAX_NOTICES = 32, SELF_TEXT_BYTES = 500 };
 
 /* `limit_name` of an event. */
 #define SELF_GAP "gap"
