@@ -63,7 +63,7 @@ class Desktop:
             DUNSTRC.format(markup=markup, pick=self.pick))
         read, write = os.pipe()
         self.start(["Xvfb", "-displayfd", str(write), "-screen", "0", "1000x900x24",
-                    "-nolisten", "tcp"], pass_fds=(write,))
+                    "-nolisten", "tcp", "-noreset"], pass_fds=(write,))
         os.close(write)
         with os.fdopen(read) as numbers:
             self.display = ":" + numbers.readline().strip()
