@@ -212,8 +212,8 @@ check_is_ours(struct db *db, int64_t version, struct err *err)
 	return 0;
 }
 
-int
-migrate_check(struct db *db, int newest, struct err *err)
+static int
+check_version(struct db *db, int newest, struct err *err)
 {
 	int64_t version = 0;
 	int r = ask_number(db, "PRAGMA user_version", &version, err);
@@ -232,6 +232,19 @@ migrate_check(struct db *db, int newest, struct err *err)
 		    "needed is %d): `mailwarden run` of this version brings it up to date",
 		    db->path, (long long)version, newest);
 	return 0;
+}
+
+int
+migrate_check(struct db *db, int newest, struct err *err)
+{
+	/* In one look: another process may make the store just now. */
+	int r = db_exec(db, "BEGIN", "open store", err);
+
+	if (r < 0)
+		return r;
+	r = check_version(db, newest, err);
+	(void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+	return r;
 }
 
 static int

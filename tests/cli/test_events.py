@@ -196,7 +196,7 @@ class Follow(Events):
         self.run_once()
         follower.wait(first + self.rows())
         code, said, lines = follower.stop()
-        self.assertEqual(code, 0)
+        self.assertEqual(code, 0, said)
         self.assertIn("made anew", said)
         self.assertEqual(len(lines), first + self.rows())
 
