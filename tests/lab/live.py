@@ -190,11 +190,19 @@ routes:
             return wait_until(condition, what)
         except AssertionError as late:
             said = "".join(child.said() for child in self.children)
-            raise AssertionError(f"{late}\n{said[-3000:]}\n{self.log_tail()}") from None
+            raise AssertionError(f"{late}\n{said[-3000:]}\n{self.what_is_known()}\n"
+                                 f"{self.log_tail()}") from None
+
+    def what_is_known(self):
+        known = [support.mailwarden(*words, "--state", self.state).stdout.decode()
+                 for words in (["status"], ["incidents", "--all"],
+                               ["events", "--since", "1h", "--kind", "dsn,incident", "--json"])]
+        known += map(str, support.ask(self.state, "SELECT * FROM delivery"))
+        return "\n".join(known)
 
     def log_tail(self):
         try:
-            return self.log.read_text(errors="replace")[-5000:]
+            return self.log.read_text(errors="replace")[-40000:]
         except FileNotFoundError:
             return ""
 

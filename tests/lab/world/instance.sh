@@ -103,6 +103,9 @@ start_logs() {
 		mail.* action(type="omfile" file="/var/log/mail.log" template="RSYSLOG_TraditionalFileFormat")
 	X
 	: >"$root/var/log/mail.log"
+	# As systemd's main process sets it; with the kernel's 10 journald loses lines on their
+	# way to rsyslog.
+	echo 512 >/proc/sys/net/unix/max_dgram_qlen
 	in_root /lib/systemd/systemd-journald &
 	wait_for_file "$root/run/systemd/journal/dev-log"
 	ln -s /run/systemd/journal/dev-log "$root/dev/log"
