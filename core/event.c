@@ -24,7 +24,7 @@ static_assert(EVF_COUNT <= 64, "`has` is one 64-bit word");
 
 static const char *const kind_names[KIND_COUNT] = { "", "connection", "accepted", "attempt",
 	"reject", "stored", "dsn", "removed", "tls", "auth", "limit", "filter", "lifecycle",
-	"warning" };
+	"warning", "complaint", "dmarc", "tls_report" };
 static const char *const direction_names[DIRECTION_COUNT] = { "", "inbound", "outbound",
 	"local", "internal" };
 static const char *const outcome_names[OUTCOME_COUNT] = { "", "delivered", "deferred",

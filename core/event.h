@@ -29,6 +29,9 @@
 	F(tls_role, TEXT) F(tls_version, TEXT) F(tls_cipher, TEXT) F(tls_bits, INT)         \
 	F(tls_verify, TEXT) F(dsn_action, TEXT) F(limit_name, TEXT) F(limit_value, INT)     \
 	F(service, TEXT) F(text, TEXT) F(repeated, INT) F(partial, BOOL) F(ambiguous, BOOL) \
+	F(report_id, TEXT) F(reporter, TEXT) F(known, TEXT) F(source_ip, TEXT)              \
+	F(ours, BOOL) F(domain, TEXT) F(spf, TEXT) F(dkim, TEXT) F(disposition, TEXT)       \
+	F(feedback_type, TEXT) F(policy_type, TEXT) F(failure_type, TEXT)                   \
 	F(rule, TEXT)
 
 enum event_field {
@@ -66,6 +69,9 @@ enum event_kind {
 	KIND_FILTER,
 	KIND_LIFECYCLE,
 	KIND_WARNING,
+	KIND_COMPLAINT,  /* a recipient called our mail spam: RFC 5965 */
+	KIND_DMARC,      /* what a receiver saw of our domain: RFC 7489 */
+	KIND_TLS_REPORT, /* what a sender met at our MX: RFC 8460 */
 	KIND_COUNT
 };
 
@@ -155,7 +161,8 @@ event_unset(struct event *ev, enum event_field f)
 	ev->has &= ~EVENT_BIT(f);
 }
 
-/* Lines that said "message repeated N times" count N, all others 1. */
+/* Lines that said "message repeated N times" and rows of reports count N, all others 1; a
+ * bounce message that tells more of a delivery attempt that is counted already, 0. */
 static inline int64_t
 event_weight(const struct event *ev)
 {

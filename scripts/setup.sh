@@ -75,7 +75,8 @@ find_missing() {
 	have cmake || need cmake
 	have ninja || need ninja
 	have pkg-config || need pkg-config
-	for lib in libsystemd libpcre2-8 libcurl libcrypto json-c sqlite3 yaml-0.1 libarchive; do
+	for lib in libsystemd libpcre2-8 libcurl libcrypto json-c sqlite3 yaml-0.1 libarchive \
+		gmime-3.0 expat libseccomp; do
 		have_lib "$lib" || need "$lib"
 	done
 	have_authorities || need ca-certificates
@@ -125,6 +126,9 @@ package() {
 	apt:yaml-0.1) echo libyaml-dev ;;
 	apt:libarchive) echo libarchive-dev ;;
 	apt:libnotify) echo libnotify-dev ;;
+	apt:gmime-3.0) echo libgmime-3.0-dev ;;
+	apt:expat) echo libexpat1-dev ;;
+	apt:libseccomp) echo libseccomp-dev ;;
 	apt:sanitizer) echo gcc ;;
 	apt:cmocka) echo libcmocka-dev ;;
 	apt:fuzzer) apt_fuzzer ;;
@@ -144,6 +148,9 @@ package() {
 	dnf:yaml-0.1) echo libyaml-devel ;;
 	dnf:libarchive) echo libarchive-devel ;;
 	dnf:libnotify) echo libnotify-devel ;;
+	dnf:gmime-3.0) echo gmime30-devel ;;
+	dnf:expat) echo expat-devel ;;
+	dnf:libseccomp) echo libseccomp-devel ;;
 	dnf:xvfb) echo xorg-x11-server-Xvfb ;;
 	dnf:dbus) echo dbus-daemon ;;
 	dnf:sanitizer) echo libasan libubsan ;;
@@ -162,6 +169,7 @@ package() {
 	pacman:sqlite3) echo sqlite ;;
 	pacman:xvfb) echo xorg-server-xvfb ;;
 	pacman:yaml-0.1) echo libyaml ;;
+	pacman:gmime-3.0) echo gmime3 ;;
 	pacman:fuzzer) echo compiler-rt ;;
 	pacman:clang-format) echo clang ;;
 	pacman:python3) echo python ;;
