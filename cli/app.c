@@ -167,7 +167,7 @@ progress_begin(const char *what)
 {
 	int64_t now = app_now_us();
 
-	return (struct progress){ now, now, what, isatty(STDERR_FILENO) == 1 };
+	return (struct progress){ now, now, what, isatty(STDERR_FILENO) == 1, "lines" };
 }
 
 enum { PROGRESS_EVERY_US = 200000, PROGRESS_BAR = 24 };
@@ -184,16 +184,16 @@ progress_show(struct progress *p, uint64_t done, uint64_t size, uint64_t lines)
 
 	p->shown_us = now;
 	if (size == 0 || done == 0) {
-		fprintf(stderr, "\r%s %.1f MB, %.0f lines/s \x1b[K", p->what,
-		    (double)done / 1e6, rate);
+		fprintf(stderr, "\r%s %.1f MB, %.0f %s/s \x1b[K", p->what,
+		    (double)done / 1e6, rate, p->unit);
 		return;
 	}
 	double share = (double)done / (double)size;
 	int full = (int)(share * PROGRESS_BAR);
 
-	fprintf(stderr, "\r%s [%.*s%*s] %3.0f %% %.1f MB, %.0f lines/s, %.0f s left \x1b[K",
+	fprintf(stderr, "\r%s [%.*s%*s] %3.0f %% %.1f MB, %.0f %s/s, %.0f s left \x1b[K",
 	    p->what, full, "########################", PROGRESS_BAR - full, "", share * 100,
-	    (double)done / 1e6, rate, seconds / share - seconds);
+	    (double)done / 1e6, rate, p->unit, seconds / share - seconds);
 }
 
 void

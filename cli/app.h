@@ -31,7 +31,7 @@ struct command {
 
 extern const struct command cmd_trace;
 extern const struct command cmd_ack, cmd_events, cmd_show, cmd_silence;
-extern const struct command cmd_evidence, cmd_explain;
+extern const struct command cmd_evidence, cmd_explain, cmd_ingest;
 extern const struct command cmd_check, cmd_config, cmd_incidents, cmd_notify, cmd_parse,
     cmd_replay, cmd_run, cmd_status;
 
@@ -84,6 +84,7 @@ struct progress {
 	int64_t began_us, shown_us;
 	const char *what;
 	bool on;
+	const char *unit; /* of `lines`: "lines" */
 };
 struct progress progress_begin(const char *what);
 void progress_show(struct progress *p, uint64_t done, uint64_t size, uint64_t lines);

@@ -7,6 +7,7 @@
 #include "cli/app.h"
 #include "cli/config.h"
 #include "cli/config_review.h"
+#include "parsers/bounce_rules.h"
 #include "rules/alert.h"
 
 struct check {
@@ -15,8 +16,21 @@ struct check {
 	bool loaded;
 	struct config config; /* if loaded */
 	struct diags diags;
-	size_t parser_examples, alert_examples;
+	size_t parser_examples, alert_examples, bounce_examples;
+	size_t bounce_rules;
 };
+
+static void
+check_bounces(struct check *c, const struct rule_dirs *dirs)
+{
+	struct bounce_rules *rules = bounce_rules_load(dirs->dirs, dirs->n, &c->diags);
+
+	if (rules == NULL)
+		return; /* why is in diags */
+	c->bounce_rules = bounce_rules_count(rules);
+	c->bounce_examples = bounce_rules_check(rules, &c->diags);
+	bounce_rules_free(rules);
+}
 
 static void
 check_rules(struct check *c)
@@ -39,14 +53,15 @@ check_rules(struct check *c)
 		    strerror(p < 0   ? -p
 			     : k < 0 ? -k
 				     : -a));
+	check_bounces(c, &dirs);
 	if (a == 0 && c->loaded)
 		config_review_rules(&c->config, book.alerts, &c->diags);
 	if (!c->json && c->diags.errors == 0)
 		printf("%zu parser rules, %zu examples; %zu alert rules, %zu examples; "
-		       "%zu reply codes: all as expected\n",
+		       "%zu bounce rules, %zu examples; %zu reply codes: all as expected\n",
 		    ruleset_size(book.parsers), c->parser_examples,
-		    alert_rules_count(book.alerts), c->alert_examples,
-		    catalogue_code_count(book.catalogue));
+		    alert_rules_count(book.alerts), c->alert_examples, c->bounce_rules,
+		    c->bounce_examples, catalogue_code_count(book.catalogue));
 	app_free_rules(&book);
 }
 
@@ -93,7 +108,7 @@ run(int argc, char **argv)
 		printf(
 		    "{\"type\":\"summary\",\"errors\":%zu,\"warnings\":%zu,\"examples\":%zu}\n",
 		    check.diags.errors, check.diags.warnings,
-		    check.parser_examples + check.alert_examples);
+		    check.parser_examples + check.alert_examples + check.bounce_examples);
 	} else {
 		diags_print(&check.diags, stderr);
 		if (!good)

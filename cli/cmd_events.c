@@ -392,7 +392,8 @@ const struct command cmd_events = {
 	    "  --since TIME   since 2026-11-21, \"2026-11-21 08:00\", 08:00; local time, or\n"
 	    "                 with Z or +01:00 behind it\n"
 	    "  --kind KIND    only these, separated by commas: accepted, attempt, reject,\n"
-	    "                 stored, dsn, auth, limit, filter, warning, incident\n"
+	    "                 stored, dsn, auth, limit, filter, warning, complaint,\n"
+	    "                 dmarc, tls_report, incident\n"
 	    "  --json         one JSON object a line\n"
 	    "  --state FILE   the store, in place of the configuration's\n"
 	    "  --config FILE  in place of /etc/mailwarden/mailwarden.yaml",

@@ -1,4 +1,4 @@
-/* mailwarden explain: what a reply, a code, a log line or a bounce message means. */
+/* mailwarden explain: what a reply, a code, a log line, a bounce or another report means. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -93,6 +93,7 @@ static int
 explain_words(struct explain *ex, char *const *words, int n)
 {
 	AUTO(buf_done) struct buf text = { 0 };
+	struct err err;
 
 	for (int i = 0; i < n; i++) {
 		if (i > 0)
@@ -103,8 +104,8 @@ explain_words(struct explain *ex, char *const *words, int n)
 
 	if (r == EXIT_FINE && text.failed)
 		r = app_fail(EXIT_FAILED, "out of memory");
-	if (r == EXIT_FINE && explain_text(ex, buf_str(&text)) < 0)
-		r = app_fail(EXIT_FAILED, "out of memory");
+	if (r == EXIT_FINE && explain_text(ex, buf_str(&text), &err) < 0)
+		r = app_fail(EXIT_FAILED, "%s", err.text);
 	return r;
 }
 
@@ -125,7 +126,7 @@ run(int argc, char **argv)
 		app_free_rules(&book);
 		return app_fail(EXIT_FAILED, "out of memory");
 	}
-	explain_set(ex, str_of(options.relay),
+	explain_set(ex, str_of(options.relay), options.rules,
 	    options.batch  ? EXPLAIN_BATCH
 	    : options.json ? EXPLAIN_JSON
 			   : EXPLAIN_TEXT);
@@ -143,14 +144,14 @@ run(int argc, char **argv)
 const struct command cmd_explain = {
 	.name = "explain",
 	.args = "[--json] [--batch] [--relay NAME] [--rules DIR] [TEXT...]",
-	.summary = "what a reply, a code, a log line or a bounce means",
+	.summary = "what a reply, a code, a log line, a bounce or a report means",
 	.help =
 	    "TEXT, or what standard input holds, is one of\n\n"
 	    "  a reply        550 5.7.1 ... part of their network is on our block list (S3140)\n"
 	    "  a code         S3140, 5.7.606, 550 5.1.1, an id of the catalogue\n"
 	    "  a log line     of any server that `parse` reads; the relay in it counts\n"
-	    "  a bounce       a whole message; each recipient that failed is explained\n\n"
-	    "  --json         one JSON object for each answer\n"
+	    "  a message      with its header: a bounce, a complaint, a DMARC or a TLS report\n\n"
+	    "  --json         one JSON object for each answer, recipient or row\n"
 	    "  --batch        each line of the input by itself, one JSON object for each\n"
 	    "  --relay NAME   the host that said it, where the text does not tell\n"
 	    "  --rules DIR    rules that add to the shipped ones, in place of\n"

@@ -8,6 +8,7 @@
 #include "cli/input.h"
 #include "cli/kept.h"
 #include "cli/replay_compare.h"
+#include "cli/replay_reports.h"
 #include "cli/show.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -24,13 +25,20 @@ struct replay {
 	enum compare_side side;
 	uint32_t kinds; /* bit per event kind that is of use */
 	struct engine *engine;
+	struct replay_reports *reports; /* or NULL */
+	char **paths;                   /* owned; of servers' logs */
+	char **report_logs;             /* of the others, behind them */
+	size_t nreport_logs;
+	struct err err; /* of reports */
 	struct tally tally;
 	struct line_counts lines;
+	int64_t log_lines; /* of them: not of reports.log */
 	struct buf out;
 	int64_t began_us, took_us;
 	size_t incidents, open;
-	/* Signs for which there was no room, stamps not believed, groups forgotten. */
-	uint64_t dropped, strays, groups_dropped;
+	/* Signs for which there was no room, stamps not believed, groups forgotten, reports
+	 * that came again. */
+	uint64_t dropped, strays, groups_dropped, repeats;
 	struct engine_sink sink;
 };
 
@@ -68,6 +76,30 @@ on_event(void *ctx, struct input_batch *batch, struct event *ev, const struct li
 }
 
 static int
+take(struct replay *replay, struct kept *k)
+{
+	if (engine_is_repeat(replay->engine, &k->ev))
+		return 0;
+	if (!engine_feed(replay->engine, &k->ev, k->line))
+		return -ENOMEM;
+	tally_add(&replay->tally, &k->ev);
+	return 0;
+}
+
+/* Reports that are due when the logs have come to at_us. */
+static int
+take_reports(struct replay *replay, int64_t at_us)
+{
+	struct kept *k;
+	int r = 0;
+
+	while (r >= 0 && replay->reports != NULL &&
+	       (r = replay_reports_next(replay->reports, at_us, &k, &replay->err)) > 0)
+		r = take(replay, k);
+	return r;
+}
+
+static int
 on_batch(void *ctx, struct input_batch *batch)
 {
 	struct replay *replay = ctx;
@@ -77,10 +109,12 @@ on_batch(void *ctx, struct input_batch *batch)
 		return -ENOMEM;
 	for (size_t i = 0; i < list->n; i++) {
 		struct kept *k = &list->items[i];
+		int r = take_reports(replay, k->ev.time_us);
 
-		if (!engine_feed(replay->engine, &k->ev, k->line))
-			return -ENOMEM;
-		tally_add(&replay->tally, &k->ev);
+		if (r == 0)
+			r = take(replay, k);
+		if (r < 0)
+			return r;
 	}
 	return engine_flush(replay->engine, &replay->sink);
 }
@@ -169,6 +203,7 @@ add_json_summary(const struct replay *replay, struct buf *out)
 	json_int(&j, "dropped", (int64_t)replay->dropped);
 	json_int(&j, "strays", (int64_t)replay->strays);
 	json_int(&j, "groups_dropped", (int64_t)replay->groups_dropped);
+	json_int(&j, "repeats", (int64_t)replay->repeats);
 	json_key(&j, "seconds");
 	buf_addf(out, "%.3f", (double)replay->took_us / US_PER_S);
 	json_end(&j);
@@ -214,6 +249,9 @@ print_text_summary(const struct replay *replay)
 	if (replay->dropped > 0)
 		printf("more than %d troubles at once: %llu were dropped\n",
 		    ENGINE_MAX_ALIVE, (unsigned long long)replay->dropped);
+	if (replay->repeats > 0)
+		printf("reports that came again, not counted: %llu\n",
+		    (unsigned long long)replay->repeats);
 	if (replay->strays > 0)
 		printf("lines with a time far in the future, taken as of then: %llu\n",
 		    (unsigned long long)replay->strays);
@@ -233,6 +271,63 @@ tell_off(void *ctx, struct str rule)
 	    STR_ARG(rule));
 }
 
+/* reports.log has a way of its own: what is left are the logs of servers. */
+static bool
+set_reports_apart(struct replay *replay, struct input_job *job)
+{
+	size_t n = 0;
+
+	replay->paths = calloc(2 * job->npaths + 1, sizeof *replay->paths);
+	if (replay->paths == NULL)
+		return false;
+	replay->report_logs = replay->paths + job->npaths;
+	if (job->journal)
+		return true;
+	for (size_t i = 0; i < job->npaths; i++)
+		if (replay_reports_is_log(job->paths[i]))
+			replay->report_logs[replay->nreport_logs++] = job->paths[i];
+		else
+			replay->paths[n++] = job->paths[i];
+	job->paths = replay->paths;
+	job->npaths = n;
+	return true;
+}
+
+static void
+add_counts(struct line_counts *to, const struct line_counts *from)
+{
+	to->lines += from->lines;
+	to->events += from->events;
+	to->ignored += from->ignored;
+	to->unparsed += from->unparsed;
+	to->gave_up += from->gave_up;
+	to->truncated += from->truncated;
+}
+
+/* All lines of all files; an exit code. */
+static int
+read_all(struct replay *replay, struct input_job *job)
+{
+	int r = EXIT_FINE;
+
+	if (replay->nreport_logs > 0 &&
+	    replay_reports_open(replay->report_logs, replay->nreport_logs, job->book,
+		&replay->reports, &replay->err) < 0)
+		return app_fail(EXIT_FAILED, "%s", replay->err.text);
+	if (job->npaths > 0 || job->journal || replay->reports == NULL)
+		r = input_run(job, &replay->lines);
+	replay->log_lines = replay->lines.lines;
+	if (r == EXIT_FINE && (take_reports(replay, INT64_MAX) < 0 ||
+				  engine_end(replay->engine, &replay->sink) < 0))
+		r = app_fail(EXIT_FAILED, "%s",
+		    replay->err.text[0] != '\0' ? replay->err.text : "out of memory");
+	if (replay->reports != NULL)
+		add_counts(&replay->lines, replay_reports_counts(replay->reports));
+	replay_reports_close(replay->reports);
+	replay->reports = NULL;
+	return r;
+}
+
 /* The lines through one rule set; an exit code. now_us: the end of what stamps may say. */
 static int
 run_once(struct replay *replay, struct input_job *job, const struct rulebook *book,
@@ -250,13 +345,12 @@ run_once(struct replay *replay, struct input_job *job, const struct rulebook *bo
 	replay->sink.ctx = replay;
 	job->book = book;
 	job->ctx = replay;
-	r = input_run(job, &replay->lines);
-	if (r == EXIT_FINE && engine_end(replay->engine, &replay->sink) < 0)
-		r = app_fail(EXIT_FAILED, "out of memory");
+	r = read_all(replay, job);
 	engine_take_off(replay->engine, tell_off, NULL);
 	replay->dropped = engine_dropped(replay->engine);
 	replay->strays = engine_strays(replay->engine);
 	replay->groups_dropped = engine_series_evicted(replay->engine);
+	replay->repeats = engine_repeats(replay->engine);
 	engine_free(replay->engine);
 	buf_done(&replay->out);
 	replay->took_us = app_now_us() - replay->began_us;
@@ -272,7 +366,11 @@ run_replay(bool json, struct input_job *job, const char *rules)
 
 	if (r != EXIT_FINE)
 		return r;
-	r = run_once(&replay, job, &book, app_now_us());
+	if (set_reports_apart(&replay, job))
+		r = run_once(&replay, job, &book, app_now_us());
+	else
+		r = app_fail(EXIT_FAILED, "out of memory");
+	free(replay.paths);
 	if (r == EXIT_FINE && json)
 		print_json_summary(&replay);
 	else if (r == EXIT_FINE)
@@ -356,8 +454,8 @@ run_both(struct replay sides[2], struct input_job *job, const struct rulebook bo
 	int r = run_once(&sides[0], job, &books[0], now_us);
 
 	/* What came in between belongs to neither: a log may grow. */
-	job->max_lines = sides[0].lines.lines;
-	if (r != EXIT_FINE || job->max_lines == 0)
+	job->max_lines = sides[0].log_lines;
+	if (r != EXIT_FINE || sides[0].lines.lines == 0)
 		return r;
 	return run_once(&sides[1], job, &books[1], now_us);
 }
@@ -372,8 +470,10 @@ run_compare(bool json, struct input_job *job, const char *const rules[2])
 	struct compare_totals totals;
 	int r = check_can_read_twice(job);
 
-	if (r == EXIT_FINE && compare == NULL)
+	if (r == EXIT_FINE && (compare == NULL || !set_reports_apart(&sides[0], job)))
 		r = app_fail(EXIT_FAILED, "out of memory");
+	sides[1].report_logs = sides[0].report_logs;
+	sides[1].nreport_logs = sides[0].nreport_logs;
 	for (int i = 0; i < 2 && r == EXIT_FINE; i++) /* faults come before the work */
 		r = app_load_rules(rules[i], RULEBOOK_ALL, &books[i]);
 	if (r == EXIT_FINE)
@@ -390,6 +490,7 @@ run_compare(bool json, struct input_job *job, const char *const rules[2])
 			    totals.left_out[0], totals.left_out[1]);
 	}
 	compare_free(compare);
+	free(sides[0].paths);
 	app_free_rules(&books[0]);
 	app_free_rules(&books[1]);
 	return r;
@@ -450,7 +551,7 @@ const struct command cmd_replay = {
 	.help =
 	    "Runs the whole pipeline over log files (also compressed) or standard input, on the\n"
 	    "lines' own time, and prints each incident when it ends, then a summary. Name the oldest\n"
-	    "file first. The live store is not touched and nobody is told. Times are UTC.\n\n"
+	    "file first; reports.log is read along with the others. The live store is not touched and nobody is told. Times are UTC.\n\n"
 	    "  --json         one JSON object for each incident, then one summary object\n"
 	    "  --journal      FILEs are journals (folders or .journal files); none: this machine's\n"
 	    "  --rules DIR    rules that add to the shipped ones, in place of\n"

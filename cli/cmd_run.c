@@ -20,7 +20,7 @@ struct run_options {
 	    named[MAX_NAMED]; /* --file, --journal; owned after make_absolute() */
 	size_t nnamed;
 	const char *config, *rules, *state;
-	bool once, from_end, no_notifier;
+	bool once, from_end, no_notifier, no_ingest;
 };
 
 /* A log that nobody writes any more is a leftover: the journal is what lives. */
@@ -68,6 +68,7 @@ run_with(const struct run_options *o, const struct config *config)
 		.start = o->from_end ? SOURCE_FROM_END : SOURCE_FROM_START,
 		.once = o->once,
 		.no_notifier = o->no_notifier,
+		.no_ingest = o->no_ingest,
 		.sources = o->named,
 		.nsources = o->nnamed,
 	};
@@ -102,13 +103,15 @@ parse_options(struct run_options *o, int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },
 		{ "rules", required_argument, NULL, 'r' },
 		{ "from-end", no_argument, NULL, 'e' },
-		{ "no-notifier", no_argument, NULL, 'n' }, { 0 } };
+		{ "no-notifier", no_argument, NULL, 'n' },
+		{ "no-ingest", no_argument, NULL, 'i' }, { 0 } };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'o': o->once = true; break;
 		case 'n': o->no_notifier = true; break;
+		case 'i': o->no_ingest = true; break;
 		case 'e': o->from_end = true; break;
 		case 's': o->state = optarg; break;
 		case 'c': o->config = optarg; break;
@@ -187,7 +190,9 @@ const struct command cmd_run = {
 	.summary = "the daemon: watches, stores, tells",
 	.help =
 	    "Follows the mail logs of this machine, keeps events and incidents in the store, and starts\n"
-	    "mailwarden-notify, which tells what matters through the channels of the configuration.\n\n"
+	    "mailwarden-notify, which tells what matters through the channels of the configuration.\n"
+	    "What `mailwarden ingest` writes to reports.log beside the store is followed too; the\n"
+	    "Maildirs of `reports` are watched by mailwarden-ingest.\n\n"
 	    "  --once           catch up, tell, stop\n"
 	    "  --file PATH      follow this log; may be given more than once\n"
 	    "  --journal[=DIR]  follow the journal, of this machine or in DIR\n"
@@ -195,6 +200,7 @@ const struct command cmd_run = {
 	    "                   /var/log/mail.log, /var/log/maillog, else the journal)\n"
 	    "  --from-end       of a log never seen before, only what comes from now on\n"
 	    "  --no-notifier    tell nobody: mailwarden-notify runs as a service of its own\n"
+	    "  --no-ingest      watch no Maildirs: mailwarden-ingest runs as a service of its own\n"
 	    "  --state FILE     the store, in place of the configuration's\n"
 	    "  --config FILE    in place of /etc/mailwarden/mailwarden.yaml\n"
 	    "  --rules DIR      rules that add to the shipped ones, in place of\n"

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "rules/alert.h"
+#include "store/reports.h"
 
 #define DAY_US (86400 * (int64_t)US_PER_S)
 
@@ -15,6 +16,7 @@ struct status {
 	bool json;
 	int64_t now_us;
 	struct store_totals totals;
+	struct report_totals reports;
 	struct store *store;
 	struct alert_rules *rules; /* NULL: they cannot be read */
 	size_t open, critical, acknowledged, silenced;
@@ -82,6 +84,30 @@ print_verdict(struct status *s)
 		printf("%zu acknowledged, %zu silenced.\n", s->acknowledged, s->silenced);
 }
 
+static bool
+has_reports(const struct report_totals *t)
+{
+	return t->bounces + t->receipts + t->complaints + t->dmarc + t->tls + t->unread > 0;
+}
+
+/* What `mailwarden ingest` took. Who does not use it has no need of zeros. */
+static void
+print_reports(const struct report_totals *t)
+{
+	if (!has_reports(t))
+		return;
+	printf("  bounce messages %lld, of them %lld about mail that is not known here\n"
+	       "  complaints %lld\n"
+	       "  DMARC reports on %lld messages: of our own %lld failed, of others %lld\n"
+	       "  TLS reports on %lld sessions, %lld failed\n",
+	    (long long)t->bounces, (long long)t->backscatter, (long long)t->complaints,
+	    (long long)t->dmarc, (long long)t->dmarc_own_failed,
+	    (long long)t->dmarc_others_failed, (long long)t->tls, (long long)t->tls_failed);
+	if (t->unread > 0)
+		printf("  %lld messages were no reports, or not understood: see unread/\n",
+		    (long long)t->unread);
+}
+
 static void
 print_health(struct status *s)
 {
@@ -98,6 +124,26 @@ print_health(struct status *s)
 	    (long long)s->totals.stored);
 	printf("  notices sent %lld, waiting %lld\n", (long long)s->totals.outbox_sent,
 	    (long long)s->totals.outbox_waiting);
+	print_reports(&s->reports);
+}
+
+static void
+json_reports(struct json *parent, const struct report_totals *t, struct buf *out)
+{
+	json_key(parent, "reports");
+	struct json j = json_begin(out);
+
+	json_int(&j, "bounces", t->bounces);
+	json_int(&j, "backscatter", t->backscatter);
+	json_int(&j, "receipts", t->receipts);
+	json_int(&j, "complaints", t->complaints);
+	json_int(&j, "dmarc_messages", t->dmarc);
+	json_int(&j, "dmarc_own_failed", t->dmarc_own_failed);
+	json_int(&j, "dmarc_others_failed", t->dmarc_others_failed);
+	json_int(&j, "tls_sessions", t->tls);
+	json_int(&j, "tls_failed", t->tls_failed);
+	json_int(&j, "unread", t->unread);
+	json_end(&j);
 }
 
 static int
@@ -239,6 +285,7 @@ print_json(struct status *s, struct store *store, struct err *err)
 	json_int(&j, "stored", s->totals.stored);
 	json_int(&j, "notices_sent", s->totals.outbox_sent);
 	json_int(&j, "notices_waiting", s->totals.outbox_waiting);
+	json_reports(&j, &s->reports, &s->out);
 	json_key(&j, "providers");
 	buf_add_char(&s->out, '{');
 	s->rows = 0;
@@ -317,6 +364,8 @@ run(int argc, char **argv)
 	s.rules = show_alert_rules(&options);
 	int failed = store_get_totals(s.store, s.now_us - DAY_US, &s.totals, &s.err);
 
+	if (failed >= 0)
+		failed = store_get_reports(s.store, s.now_us - DAY_US, &s.reports, &s.err);
 	if (failed >= 0)
 		failed = store_each_incident(s.store, INCIDENTS_OPEN, 0, count_incident, &s,
 		    &s.err);

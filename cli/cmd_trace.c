@@ -252,6 +252,20 @@ add_reason(struct buf *out, const struct event *ev)
 		buf_addf(out, " (%.*s)", STR_ARG(event_text(ev, EVF_category)));
 }
 
+/* What came by `mailwarden ingest`. */
+static void
+add_bounce(struct buf *out, const struct event *ev)
+{
+	add_address(out, event_text(ev, EVF_recipient));
+	buf_addf(out, ": a bounce message says %.*s",
+	    STR_ARG(event_text(ev, EVF_dsn_action)));
+	if (event_has(ev, EVF_relay_ip) || event_has(ev, EVF_relay_name)) {
+		buf_add(out, STR(" by "));
+		add_peer(out, ev);
+	}
+	add_reason(out, ev);
+}
+
 static void
 add_attempt(struct buf *out, const struct event *ev)
 {
@@ -280,7 +294,8 @@ add_attempt(struct buf *out, const struct event *ev)
 static bool
 is_again(const struct event *a, const struct event *b)
 {
-	return str_eq(event_text(a, EVF_recipient), event_text(b, EVF_recipient)) &&
+	return event_num(a, EVF_kind) == event_num(b, EVF_kind) &&
+	       str_eq(event_text(a, EVF_recipient), event_text(b, EVF_recipient)) &&
 	       event_num(a, EVF_outcome) == event_num(b, EVF_outcome) &&
 	       event_num(a, EVF_smtp_code) == event_num(b, EVF_smtp_code) &&
 	       str_eq(event_text(a, EVF_status), event_text(b, EVF_status));
@@ -337,7 +352,10 @@ print_hop(struct tracing *t, const struct trace *trace, size_t i, size_t depth,
 			continue;
 		buf_clear(&t->line);
 		add_time(&t->line, hop->attempts[a].time_us, *before_us);
-		add_attempt(&t->line, &hop->attempts[a]);
+		if (event_num(&hop->attempts[a], EVF_kind) == KIND_DSN)
+			add_bounce(&t->line, &hop->attempts[a]);
+		else
+			add_attempt(&t->line, &hop->attempts[a]);
 		add_repeats(&t->line, hop, a);
 		print_entry(buf_str(&t->line), indent + 2);
 		*before_us = hop->attempts[a].time_us;

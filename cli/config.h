@@ -23,6 +23,13 @@ struct config_source {
 	char *path; /* file; journal: folder, NULL for this machine's */
 };
 
+/* Bounce messages and reports. */
+struct report_settings {
+	struct texts maildirs; /* that are watched */
+	char *after;           /* "leave", "cur", a Maildir's path; NULL: leave */
+	struct texts own_addresses, own_names; /* none: what the machine says */
+};
+
 struct config {
 	char *path;
 	bool found;
@@ -32,6 +39,7 @@ struct config {
 	char *rules;    /* the admin's rules folder; NULL: /etc/mailwarden/rules.d */
 	struct config_source *sources; /* none: what this machine has */
 	size_t nsources;
+	struct report_settings reports;
 	struct notify_settings notify;
 	struct yaml *yaml;
 	struct config_memory *memory; /* owns all texts and lists of above */

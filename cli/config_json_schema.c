@@ -14,8 +14,10 @@ static const char *
 pattern_of(enum setting_type type)
 {
 	switch (type) {
+	case SETTING_HOSTS:
 	case SETTING_HOST: return "^[^\\s@<>,]+$";
 	case SETTING_PATH:
+	case SETTING_PATHS:
 	case SETTING_INPUT_FILE:
 	case SETTING_PROGRAM_FILE: return "^/";
 	case SETTING_ADDRESS:
@@ -31,6 +33,8 @@ pattern_of(enum setting_type type)
 	case SETTING_CAP: return "^([1-9][0-9]*/[1-9][0-9]{0,6}[smhdw]|unlimited)$";
 	case SETTING_QUIET: return "^[0-9]{1,2}:[0-9]{2} *- *[0-9]{1,2}:[0-9]{2}$";
 	case SETTING_MATCH: return "^[^=]+=";
+	case SETTING_IPS: return "^[0-9A-Fa-f:.]+$";
+	case SETTING_AFTER: return "^(leave$|cur$|/)";
 	default: return NULL;
 	}
 }
@@ -86,6 +90,9 @@ add_type(struct json *j, const struct setting *setting)
 	case SETTING_ADDRESSES:
 	case SETTING_RELAY_URLS:
 	case SETTING_HEADERS:
+	case SETTING_PATHS:
+	case SETTING_HOSTS:
+	case SETTING_IPS:
 	case SETTING_CHANNELS: add_list(j, setting->type, "\"string\""); break;
 	case SETTING_PROGRAM:
 	case SETTING_SECRET_COMMAND:
@@ -96,6 +103,7 @@ add_type(struct json *j, const struct setting *setting)
 	case SETTING_PROVIDER:
 	case SETTING_CHANNEL_TYPE: add_words(j, setting->words); break;
 	case SETTING_OAUTH: json_text(j, "$ref", STR("#/$defs/oauth")); break;
+	case SETTING_REPORTS: json_text(j, "$ref", STR("#/$defs/reports")); break;
 	case SETTING_SOURCES:
 		json_raw(j, "type", STR("[\"array\",\"null\"]"));
 		json_raw(j, "items", STR("{\"$ref\":\"#/$defs/source\"}"));
@@ -347,6 +355,7 @@ config_print_schema(struct buf *out)
 		add_definition(&defs, config_channel_types[i].word, &config_channel_section,
 		    FOR_CHANNEL(config_channel_types[i].value));
 	add_definition(&defs, "oauth", &config_oauth_section, FOR_ALL);
+	add_definition(&defs, "reports", &config_reports_section, FOR_ALL);
 	add_definition(&defs, "route", &config_route_section, FOR_ALL);
 	json_end(&defs);
 	struct json j = json_begin(&text);

@@ -254,24 +254,28 @@ open_section(const struct printer *p, size_t indent, const char *text, struct st
 
 static void put_part(const struct printer *p, const struct part *part);
 
+/* A section in a section: oauth, reports. */
 static void
-put_oauth(const struct printer *p, const struct part *parent, const struct setting *setting,
-    const void *field)
+put_nested(const struct printer *p, const struct part *parent,
+    const struct setting *setting, const void *field)
 {
 	const struct ynode *node = ynode_get(parent->map, setting->key);
 	AUTO(buf_done) struct buf path = { 0 };
+	AUTO(buf_done) struct buf title = { 0 };
 	AUTO(buf_done) struct buf remark = { 0 };
 
-	buf_addf(&path, "%soauth.", parent->path);
-	struct part part = { &config_oauth_section, node, FOR_ALL, field,
-		parent->indent + INDENT, buf_cstr(&path) };
-
+	buf_addf(&path, "%s%s.", parent->path, setting->key);
+	buf_addf(&title, "%s%s:", node == NULL ? "#" : "", setting->key);
 	if (node == NULL) {
-		open_section(p, parent->indent, "#oauth:", STR("unset"));
+		open_section(p, parent->indent, buf_cstr(&title), STR("unset"));
 		return;
 	}
+	struct ynode map = config_as_map(node);
+	struct part part = { section_nested(setting->type), &map, FOR_ALL, field,
+		parent->indent + INDENT, buf_cstr(&path) };
+
 	add_origin(p, parent, setting->key, &remark);
-	open_section(p, parent->indent, "oauth:", buf_str(&remark));
+	open_section(p, parent->indent, buf_cstr(&title), buf_str(&remark));
 	put_part(p, &part);
 }
 
@@ -388,7 +392,8 @@ put_setting(const struct printer *p, const struct part *part, const struct setti
 	case SETTING_INLINE_SECRET:
 	case SETTING_GONE:
 	case SETTING_PROVIDER: return; /* what it fills in is shown */
-	case SETTING_OAUTH: put_oauth(p, part, setting, field); return;
+	case SETTING_REPORTS:
+	case SETTING_OAUTH: put_nested(p, part, setting, field); return;
 	case SETTING_SOURCES:
 	case SETTING_ALERTS:
 	case SETTING_ROUTES: put_members(p, part, setting); return;

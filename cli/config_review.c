@@ -328,6 +328,19 @@ review_sources(const struct config *config, struct diags *diags)
 			    config->sources[i].path, list->values[i].at, diags);
 }
 
+static void
+review_reports(const struct config *config, struct diags *diags)
+{
+	const struct ynode *map = ynode_get(config_root(config), "reports");
+	const struct report_settings *reports = &config->reports;
+
+	for (size_t i = 0; i < reports->maildirs.n; i++)
+		check_input("maildir", reports->maildirs.items[i],
+		    config_value_pos(map, "maildir"), diags);
+	if (reports->after != NULL && reports->after[0] == '/')
+		check_input("after", reports->after, config_value_pos(map, "after"), diags);
+}
+
 void
 config_review(const struct config *config, struct diags *diags)
 {
@@ -336,6 +349,7 @@ config_review(const struct config *config, struct diags *diags)
 		check_input("rules", config->rules,
 		    config_value_pos(config_root(config), "rules"), diags);
 	review_sources(config, diags);
+	review_reports(config, diags);
 	for (size_t i = 0; i < config->notify.nchannels; i++)
 		review_channel(config, i, diags);
 	review_routes(config, diags);

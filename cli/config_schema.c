@@ -37,6 +37,9 @@ static const struct setting top[] = {
 	    .otherwise = "the mail log that is written, else the journal",
 	    .about = "What to watch. A file and the journal hold the same lines: name only "
 		     "one of them." },
+	{ "reports", SETTING_REPORTS, FOR_ALL, offsetof(struct config, reports),
+	    .otherwise = "what `mailwarden ingest` is given",
+	    .about = "Bounce messages, complaints, DMARC and TLS reports." },
 	{ "alerts", SETTING_ALERTS, FOR_ALL, 0, .otherwise = "nobody is told",
 	    .about =
 		"Whom to tell, and how: channels by name. A channel's name is its type "
@@ -64,6 +67,31 @@ static const struct setting source[] = {
 };
 const struct section config_source_section = { "a source", "a source", source,
 	COUNT(source) };
+
+/* --- reports --- */
+
+#define KEPT(member) offsetof(struct report_settings, member)
+
+static const struct setting reports[] = {
+	{ "maildir", SETTING_PATHS, FOR_ALL, KEPT(maildirs), .otherwise = "none",
+	    .about = "Maildirs that are watched, one or a list: each message in them is "
+		     "taken once." },
+	{ "after", SETTING_AFTER, FOR_ALL, KEPT(after), .fallback = "leave",
+	    .about = "What becomes of a report that was taken: leave it where it is; cur: "
+		     "as a mail program marks what was read; or the full path of a Maildir "
+		     "that it goes to." },
+	{ "own_addresses", SETTING_IPS, FOR_ALL, KEPT(own_addresses),
+	    .otherwise = "the public ones of its network interfaces",
+	    .about = "IP addresses that others see this host's mail come from; behind NAT "
+		     "they must be told." },
+	{ "own_names", SETTING_HOSTS, FOR_ALL, KEPT(own_names),
+	    .otherwise = "the host name, also with its domain",
+	    .about = "Names that this host's mail server has in its own Received lines." },
+};
+const struct section config_reports_section = { "the settings of reports", "`reports`",
+	reports, COUNT(reports) };
+
+#undef KEPT
 
 /* --- channels --- */
 
@@ -294,6 +322,14 @@ static const struct setting route[] = {
 };
 const struct section config_route_section = { "the settings of a route", "a route", route,
 	COUNT(route) };
+
+const struct section *
+section_nested(enum setting_type type)
+{
+	return type == SETTING_OAUTH     ? &config_oauth_section
+	       : type == SETTING_REPORTS ? &config_reports_section
+					 : NULL;
+}
 
 const struct setting *
 section_find(const struct section *section, const char *key, unsigned kinds)

@@ -39,6 +39,11 @@ enum setting_type {
 	SETTING_CAP,            /* 10/10m or unlimited: struct rate_cap */
 	SETTING_QUIET,          /* 22:00-07:00: struct quiet_hours */
 	SETTING_MATCH,          /* rules/silence.h: char * */
+	SETTING_PATHS,          /* one or a list of full paths: struct texts */
+	SETTING_HOSTS,          /* one or a list of hosts' names: struct texts */
+	SETTING_IPS,            /* one or a list of IP addresses: struct texts */
+	SETTING_AFTER,          /* leave, cur, or a Maildir's full path: char * */
+	SETTING_REPORTS,        /* a section of its own: struct report_settings */
 	SETTING_OAUTH,          /* a section of its own: struct oauth_settings */
 	SETTING_PROVIDER,       /* fills other settings, is kept nowhere */
 	SETTING_CHANNEL_TYPE,   /* what the other keys of a channel mean */
@@ -82,6 +87,7 @@ extern const struct section config_source_section;  /* struct config_source */
 extern const struct section config_channel_section; /* struct channel_settings */
 extern const struct section config_oauth_section;   /* struct oauth_settings */
 extern const struct section config_route_section;   /* struct route */
+extern const struct section config_reports_section; /* struct report_settings */
 
 /* "relay", ..., without CHANNEL_NONE. */
 extern const struct setting_word config_channel_types[];
@@ -101,6 +107,9 @@ struct oauth_provider {
 	const char *name, *token_url, *scope;
 };
 extern const struct oauth_provider config_oauth_providers[]; /* ended by name NULL */
+
+/* The section that a setting of this type is, NULL for a value. */
+const struct section *section_nested(enum setting_type type);
 
 /* The row of a key for a kind of channel (FOR_ALL elsewhere), NULL if there is none. */
 const struct setting *section_find(const struct section *section, const char *key,

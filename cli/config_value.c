@@ -86,6 +86,7 @@ setting_value_of(const struct setting *setting, const void *field,
 	case SETTING_WEB_URL:
 	case SETTING_SAFE_URL:
 	case SETTING_SECRET_FILE:
+	case SETTING_AFTER:
 	case SETTING_MATCH: text_of(*(char *const *)field, out); break;
 	case SETTING_ADDRESSES:
 	case SETTING_RELAY_URLS:
@@ -93,6 +94,9 @@ setting_value_of(const struct setting *setting, const void *field,
 	case SETTING_PROGRAM:
 	case SETTING_SECRET_COMMAND:
 	case SETTING_CHANNELS:
+	case SETTING_PATHS:
+	case SETTING_HOSTS:
+	case SETTING_IPS:
 		out->list = field;
 		out->form = out->list->n > 0 ? VALUE_LIST : VALUE_NONE;
 		break;
@@ -108,6 +112,7 @@ setting_value_of(const struct setting *setting, const void *field,
 	case SETTING_CAP: cap_of(field, out); break;
 	case SETTING_QUIET: quiet_of(field, out); break;
 	case SETTING_OAUTH:
+	case SETTING_REPORTS:
 	case SETTING_PROVIDER:
 	case SETTING_SOURCES:
 	case SETTING_ALERTS:

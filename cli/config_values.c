@@ -1,4 +1,5 @@
 /* One value of mailwarden.yaml each: what may be written, and what becomes of it. */
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,6 +236,31 @@ is_url(enum setting_type type)
 {
 	return type == SETTING_RELAY_URLS || type == SETTING_WEB_URL ||
 	       type == SETTING_SAFE_URL;
+}
+
+static const char *
+check_ip(struct str text)
+{
+	unsigned char address[16];
+	char copy[64];
+
+	if (text.n >= sizeof copy)
+		return "must be IP addresses";
+	memcpy(copy, text.p, text.n);
+	copy[text.n] = '\0';
+	return inet_pton(AF_INET, copy, address) == 1 ||
+		       inet_pton(AF_INET6, copy, address) == 1
+		   ? NULL
+		   : "must be IP addresses";
+}
+
+static const char *
+check_after(struct str text)
+{
+	return str_eq(text, STR("leave")) || str_eq(text, STR("cur")) ||
+		       str_starts(text, STR("/"))
+		   ? NULL
+		   : "must be leave, cur, or a Maildir's full path, from / on";
 }
 
 typedef const char *check_fn(struct str text);
@@ -505,6 +531,17 @@ read_oauth(struct config_reader *reader, const struct ynode *node,
 		config_fill_provider(reader, &map, out);
 }
 
+static void
+read_reports(struct config_reader *reader, const struct ynode *node,
+    struct report_settings *out)
+{
+	struct ynode map = config_as_map(node);
+	const struct config_part part = { &config_reports_section, &map, FOR_ALL, map.at,
+		NULL, out };
+
+	config_read_section(reader, &part);
+}
+
 /* --- by type --- */
 
 /* read_word() writes through an int. */
@@ -516,8 +553,12 @@ static check_fn *
 check_of(enum setting_type type)
 {
 	switch (type) {
-	case SETTING_HOST: return check_host;
+	case SETTING_HOST:
+	case SETTING_HOSTS: return check_host;
+	case SETTING_IPS: return check_ip;
+	case SETTING_AFTER: return check_after;
 	case SETTING_PATH:
+	case SETTING_PATHS:
 	case SETTING_INPUT_FILE:
 	case SETTING_PROGRAM_FILE: return check_path;
 	case SETTING_ADDRESS:
@@ -549,6 +590,7 @@ config_read_value(struct config_reader *reader, const struct setting *setting,
 	case SETTING_WEB_URL:
 	case SETTING_SAFE_URL:
 	case SETTING_SECRET_FILE:
+	case SETTING_AFTER:
 		*(char **)field =
 		    read_checked(reader, setting, node, check_of(setting->type));
 		break;
@@ -556,6 +598,9 @@ config_read_value(struct config_reader *reader, const struct setting *setting,
 	case SETTING_RELAY_URLS:
 	case SETTING_HEADERS:
 	case SETTING_CHANNELS:
+	case SETTING_PATHS:
+	case SETTING_HOSTS:
+	case SETTING_IPS:
 		read_texts(reader, setting, node, check_of(setting->type), field);
 		break;
 	case SETTING_PROGRAM:
@@ -568,6 +613,7 @@ config_read_value(struct config_reader *reader, const struct setting *setting,
 	case SETTING_QUIET: read_quiet(reader, setting, node, field); break;
 	case SETTING_MATCH: read_match(reader, setting, node, field); break;
 	case SETTING_OAUTH: read_oauth(reader, node, field); break;
+	case SETTING_REPORTS: read_reports(reader, node, field); break;
 	case SETTING_CHANNEL_TYPE:
 	case SETTING_SOURCES:
 	case SETTING_ALERTS:

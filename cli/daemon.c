@@ -11,8 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/child.h"
+#include "cli/ingester.h"
 #include "cli/notifier.h"
 #include "cli/pipeline.h"
+#include "cli/replay_reports.h"
 #include "cli/self.h"
 #include "core/clock.h"
 #include "store/channels.h"
@@ -33,7 +36,9 @@ struct daemon {
 	struct source *sources[MAX_SOURCES];
 	size_t nsources;
 	bool troubled[MAX_SOURCES]; /* when they were looked at last */
-	struct notifier *notifier;
+	size_t nnamed; /* of them the first: what was asked for; then reports.log */
+	char *reports; /* its path */
+	struct child *notifier, *ingester;
 	sd_event_source *tick;
 	int lock_fd;
 	struct err last_failure; /* so that one fault is told once, not at every retry */
@@ -126,8 +131,8 @@ tell_status(struct daemon *d)
 	    store_each_incident(pipeline_store(d->pipeline), INCIDENTS_OPEN, 0, count_one,
 		&open, &err) < 0)
 		return;
-	(void)sd_notifyf(0, "STATUS=watching %zu source%s, %zu open incident%s",
-	    d->nsources, d->nsources == 1 ? "" : "s", open, open == 1 ? "" : "s");
+	(void)sd_notifyf(0, "STATUS=watching %zu source%s, %zu open incident%s", d->nnamed,
+	    d->nnamed == 1 ? "" : "s", open, open == 1 ? "" : "s");
 }
 
 /* There is something to tell. */
@@ -280,8 +285,19 @@ source_key(const struct config_source *source)
 	return n < 0 ? NULL : key;
 }
 
+/* reports.log is written by `mailwarden ingest`: where nobody does it is not there, which is
+ * no trouble, and however long it is quiet that says nothing. */
+static const char *
+trouble_of(const struct daemon *d, size_t i)
+{
+	return i >= d->nnamed && access(d->reports, F_OK) != 0 && errno == ENOENT
+		   ? ""
+		   : source_trouble(d->sources[i]);
+}
+
 static int
-open_source(struct daemon *d, const struct config_source *from, struct err *err)
+open_source(struct daemon *d, const struct config_source *from, enum source_start start,
+    struct err *err)
 {
 	const struct source_events events = { on_lines, on_gap, d };
 	AUTO(auto_free) char *key = source_key(from);
@@ -294,17 +310,43 @@ open_source(struct daemon *d, const struct config_source *from, struct err *err)
 	if (cursor == NULL)
 		return -EIO;
 	int r = from->kind == SOURCE_FILE
-		    ? source_open_file(d->loop, from->path, cursor, d->settings->start,
-			  &events, to, err)
-		    : source_open_journal(d->loop, from->path, NULL, cursor,
-			  d->settings->start, &events, to, err);
+		    ? source_open_file(d->loop, from->path, cursor, start, &events, to, err)
+		    : source_open_journal(d->loop, from->path, NULL, cursor, start, &events,
+			  to, err);
 
 	if (r < 0)
 		return r;
 	d->nsources++;
 	log_line(cursor[0] != '\0' ? "going on" : "watching", source_name(*to),
-	    source_trouble(*to));
+	    trouble_of(d, d->nsources - 1));
 	return 0;
+}
+
+/* Beside the store; all of it, also with --from-end: it was written for us alone. */
+static int
+open_reports(struct daemon *d, struct err *err)
+{
+	AUTO(auto_free) char *state = realpath(d->settings->state, NULL);
+
+	if (state == NULL)
+		return err_errno(err, "open store", d->settings->state);
+	*strrchr(state, '/') = '\0';
+	if (asprintf(&d->reports, "%s/reports.log", state) < 0) {
+		d->reports = NULL;
+		return err_set(err, -ENOMEM, "out of memory");
+	}
+	const struct config_source from = { SOURCE_FILE, d->reports };
+
+	for (size_t i = 0; i < d->settings->nsources; i++)
+		if (d->settings->sources[i].kind == SOURCE_FILE &&
+		    strcmp(d->settings->sources[i].path, d->reports) == 0)
+			return 0;
+	int r = open_source(d, &from, SOURCE_FROM_START, err);
+
+	/* A report speaks of attempts that the log has told before. */
+	if (r == 0)
+		source_set_late(d->sources[d->nsources - 1], REPORTS_WAIT_US);
+	return r;
 }
 
 static int
@@ -312,13 +354,14 @@ open_sources(struct daemon *d)
 {
 	struct err err;
 
-	if (d->settings->nsources > MAX_SOURCES)
+	if (d->settings->nsources > MAX_SOURCES - 1)
 		return app_fail(EXIT_CONFIG, "%zu sources: more than %d",
-		    d->settings->nsources, MAX_SOURCES);
+		    d->settings->nsources, MAX_SOURCES - 1);
+	d->nnamed = d->settings->nsources;
 	for (size_t i = 0; i < d->settings->nsources; i++)
-		if (open_source(d, &d->settings->sources[i], &err) < 0)
+		if (open_source(d, &d->settings->sources[i], d->settings->start, &err) < 0)
 			return app_fail(EXIT_STORE, "%s", err.text);
-	return EXIT_FINE;
+	return open_reports(d, &err) < 0 ? app_fail(EXIT_STORE, "%s", err.text) : EXIT_FINE;
 }
 
 /* --- the notifier, where it is our child --- */
@@ -337,17 +380,34 @@ start_notifier(struct daemon *d, struct err *err)
 	return notifier_start(d->loop, &args, &d->notifier, err);
 }
 
-/* It reads the configuration itself; where there was nothing to tell with, there may be
- * now. */
+/* --- what watches Maildirs, where it is our child --- */
+
+static bool
+has_maildirs(const struct config *config)
+{
+	return config->reports.maildirs.n > 0;
+}
+
+static int
+start_ingester(struct daemon *d, struct err *err)
+{
+	return ingester_start(d->loop, d->settings->config_path, d->settings->state,
+	    &d->ingester, err);
+}
+
+/* They read the configuration themselves; where there was nothing to do, there may be now. */
 static void
-reload_notifier(struct daemon *d)
+reload_children(struct daemon *d)
 {
 	struct diags diags = { 0 };
 	struct config config;
 	struct err err;
+	bool notifier = d->notifier == NULL && !d->settings->no_notifier;
+	bool ingester = d->ingester == NULL && !d->settings->no_ingest;
 
-	notifier_reload(d->notifier);
-	if (d->notifier != NULL || d->settings->no_notifier)
+	child_reload(d->notifier);
+	child_reload(d->ingester);
+	if (!notifier && !ingester)
 		return;
 	int r = config_load(d->settings->config_path, &config, &diags);
 
@@ -355,7 +415,9 @@ reload_notifier(struct daemon *d)
 	diags_done(&diags);
 	if (r < 0)
 		return;
-	if (has_channels(&config) && start_notifier(d, &err) < 0)
+	if (notifier && has_channels(&config) && start_notifier(d, &err) < 0)
+		fprintf(stderr, "mailwarden: %s\n", err.text);
+	if (ingester && has_maildirs(&config) && start_ingester(d, &err) < 0)
 		fprintf(stderr, "mailwarden: %s\n", err.text);
 	config_done(&config);
 }
@@ -386,7 +448,7 @@ on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *ct
 		fputs("rules reloaded\n", stderr);
 		after_commit(d);
 	}
-	reload_notifier(d);
+	reload_children(d);
 	(void)sd_notify(0, "READY=1");
 	tell_status(d);
 	return 0;
@@ -410,7 +472,7 @@ static void
 look_at_sources(struct daemon *d)
 {
 	for (size_t i = 0; i < d->nsources; i++) {
-		const char *trouble = source_trouble(d->sources[i]);
+		const char *trouble = trouble_of(d, i);
 
 		if (d->troubled[i] && trouble[0] != '\0')
 			pipeline_note(d->pipeline, SELF_SOURCE_FAILED, "%s: %s",
@@ -474,7 +536,7 @@ run_once(struct daemon *d)
 	int r = EXIT_FINE;
 
 	for (size_t i = 0; i < d->nsources; i++) {
-		const char *trouble = source_trouble(d->sources[i]);
+		const char *trouble = trouble_of(d, i);
 
 		if (source_catch_up(d->sources[i], &err) < 0)
 			trouble = err.text;
@@ -510,6 +572,9 @@ run_loop(struct daemon *d)
 		    "no channel configured: incidents are kept and shown by `mailwarden incidents`\n",
 		    stderr);
 	else if (start_notifier(d, &err) < 0)
+		return app_fail(EXIT_FAILED, "%s", err.text);
+	if (!d->settings->no_ingest && has_maildirs(d->settings->config) &&
+	    start_ingester(d, &err) < 0)
 		return app_fail(EXIT_FAILED, "%s", err.text);
 	knock(d); /* what waits, and that we live */
 	set_tick(d, app_now_us());
@@ -556,10 +621,12 @@ daemon_run(const struct daemon_settings *settings)
 		r = settings->once ? run_once(&d) : run_loop(&d);
 	for (size_t i = 0; i < d.nsources; i++)
 		source_close(d.sources[i]);
-	notifier_stop(d.notifier);
+	child_stop(d.notifier);
+	child_stop(d.ingester);
 	(void)sd_event_source_disable_unref(d.tick);
 	(void)sd_event_unref(d.loop);
 	pipeline_close(d.pipeline);
+	free(d.reports);
 	app_free_rules(&d.book);
 	if (d.lock_fd >= 0)
 		(void)close(d.lock_fd);

@@ -21,6 +21,7 @@ struct daemon_settings {
 	enum source_start start; /* for sources without a cursor */
 	bool once;               /* catch up, tell, stop */
 	bool no_notifier;        /* it is a service of its own, or not wanted */
+	bool no_ingest;          /* so is what watches Maildirs */
 };
 
 /* An exit code. */

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/explain_print.h"
-#include "parsers/bounce_text.h"
+#include "cli/explain_ask.h"
+#include "cli/explain_helper.h"
+#include "cli/explain_report.h"
+#include "cli/show.h"
 #include "parsers/parser.h"
 #include "parsers/reply_facts.h"
 
@@ -14,6 +16,7 @@ struct explain {
 	struct parser *parser; /* lines with a header */
 	struct parser *bare;   /* "postfix/smtp[79]: ..." */
 	struct str relay;
+	const char *rules;
 	enum explain_output output;
 	size_t found, printed;
 };
@@ -46,9 +49,11 @@ explain_free(struct explain *ex)
 }
 
 void
-explain_set(struct explain *ex, struct str relay, enum explain_output output)
+explain_set(struct explain *ex, struct str relay, const char *rules,
+    enum explain_output output)
 {
 	ex->relay = relay;
+	ex->rules = rules;
 	ex->output = output;
 }
 
@@ -69,31 +74,6 @@ print(struct explain *ex, const struct explain_answer *a)
 	else
 		explain_print_text(ex->book->catalogue, a, ex->printed > 0);
 	ex->printed++;
-}
-
-/* Fills in what follows from reply, status and relay. */
-static void
-ask(const struct explain *ex, const struct catalogue_question *q, struct explain_answer *a)
-{
-	(void)catalogue_explain(ex->book->catalogue, q, &a->a);
-	a->words = status_words(a->status);
-}
-
-/* The host that a reply names about itself is some machine of the provider's, which several
- * of its services may share: the provider's own code knows better which it is. */
-static void
-ask_with_host(const struct explain *ex, struct catalogue_question *q,
-    struct explain_answer *a)
-{
-	q->relay_name = a->relay_name;
-	if (a->relay_name.n == 0) {
-		a->relay_name = reply_host(q->reply);
-		ask(ex, q, a);
-		if (a->a.confidence == CONFIDENCE_HIGH && a->a.provider.n > 0)
-			return;
-		q->relay_name = a->relay_name;
-	}
-	ask(ex, q, a);
 }
 
 static bool
@@ -160,25 +140,19 @@ explain_reply(const struct explain *ex, struct str text, struct explain_answer *
 	reply_codes(text, &a->smtp_code, &a->status);
 	a->relay_name = ex->relay;
 	a->ip = reply_ip(text, (struct str){ NULL, 0 });
-	ask_with_host(ex, &q, a);
+	explain_ask_with_host(ex->book->catalogue, &q, a);
 	q.reply = from_code(text);
 	if (a->a.category.n == 0 && q.reply.n < text.n) {
 		reply_codes(q.reply, &a->smtp_code, &a->status);
-		ask(ex, &q, a);
+		explain_ask(ex->book->catalogue, &q, a);
 	}
 }
 
 static void
 explain_bare(const struct explain *ex, struct str text, struct explain_answer *a)
 {
-	struct catalogue_question q = {
-		.status = a->status, .smtp_code = a->smtp_code, .relay_name = ex->relay
-	};
-
 	a->relay_name = ex->relay;
-	ask(ex, &q, a);
-	if (a->a.category.n == 0 && a->status.n > 0)
-		(void)catalogue_explain_code(ex->book->catalogue, a->status, &a->a);
+	explain_ask_bare(ex->book->catalogue, a);
 	a->reply = text;
 }
 
@@ -223,7 +197,7 @@ take_event(void *ctx, struct event *ev)
 	/* what this host told a client is about the client's address, not about ours */
 	if (event_num(ev, EVF_kind) != KIND_REJECT)
 		a.ip = reply_ip(a.reply, event_text(ev, EVF_relay_ip));
-	ask(w->ex, &q, &a);
+	explain_ask(w->ex->book->catalogue, &q, &a);
 	w->any = true;
 	print(w->ex, &a);
 }
@@ -284,105 +258,109 @@ explain_line(struct explain *ex, struct str line)
 	print(ex, &a);
 }
 
-/* --- bounce messages --- */
+/* --- messages --- */
 
-struct bounce_work {
-	struct explain *ex;
-	size_t answers;
-	struct buf best; /* the paragraph that tells most */
-	unsigned best_mark;
-	struct str recipient;
-	size_t unsaid; /* recipients without a diagnostic code */
-	struct buf unsaid_recipient, unsaid_status;
+struct message_work {
+	struct kept_list *events;
+	struct str line;
 };
 
-static bool
-is_success(struct str action)
+static void
+keep_event(void *ctx, struct event *ev)
 {
-	return str_eq_nocase(action, STR("delivered")) ||
-	       str_eq_nocase(action, STR("relayed")) ||
-	       str_eq_nocase(action, STR("expanded"));
+	struct message_work *w = ctx;
+
+	kept_add(w->events, ev, w->line);
 }
 
+/* The helper's lines; each is a line of the reports log. */
 static void
-take_recipient(void *ctx, const struct bounce_recipient *r)
+read_lines(struct explain *ex, struct str lines, struct kept_list *events)
 {
-	struct bounce_work *w = ctx;
-	struct explain_answer a = { .recipient = r->recipient, .reply = r->reply };
+	while (lines.n > 0) {
+		struct str text = str_cut(&lines, '\n');
+		struct line line = { .text = text };
+		struct message_work w = { events, text };
 
-	if (is_success(r->action))
-		return;
-	if (r->reply.n == 0) {
-		w->unsaid++;
-		buf_clear(&w->unsaid_recipient);
-		buf_add(&w->unsaid_recipient, r->recipient);
-		buf_clear(&w->unsaid_status);
-		buf_add(&w->unsaid_status, r->status);
-		return;
+		(void)parser_line(ex->parser, &line, STR("input"), keep_event, &w);
 	}
-	reply_codes(r->reply, &a.smtp_code, &a.status);
-	if (a.status.n == 0)
-		a.status = r->status;
-	a.relay_name = w->ex->relay.n > 0 ? w->ex->relay : r->relay_name;
-	a.ip = reply_ip(r->reply, (struct str){ NULL, 0 });
-	struct catalogue_question q = { .reply = r->reply, .status = a.status };
-
-	ask_with_host(w->ex, &q, &a);
-	w->answers++;
-	print(w->ex, &a);
-}
-
-/* A code tells most, then how sure the catalogue is. */
-static void
-weigh_paragraph(void *ctx, struct str paragraph)
-{
-	struct bounce_work *w = ctx;
-	struct catalogue_question q = { .reply = paragraph, .relay_name = w->ex->relay };
-	struct catalogue_answer a;
-	unsigned mark;
-
-	(void)catalogue_explain(w->ex->book->catalogue, &q, &a);
-	mark = 2 * (unsigned)a.confidence + (has_code(paragraph) ? 3 : 0);
-	if (a.confidence == CONFIDENCE_NONE || mark <= w->best_mark)
-		return;
-	w->best_mark = mark;
-	buf_clear(&w->best);
-	buf_add(&w->best, paragraph);
 }
 
 static int
-explain_prose(struct explain *ex, struct str text, struct bounce_work *w)
+show_report(struct explain *ex, struct str message, struct str lines, struct err *err)
 {
-	int r = bounce_each_paragraph(text, weigh_paragraph, w);
-	struct explain_answer a = { .recipient = buf_str(&w->unsaid_recipient) };
+	AUTO(buf_done) struct buf date = { 0 };
+	struct kept_list *events = kept_new();
+	int r = 0;
 
-	if (r < 0 || w->best.failed)
-		return -ENOMEM;
-	if (w->best.n > 0) {
-		struct str reply = buf_str(&w->best);
+	if (events == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	read_lines(ex, lines, events);
+	explain_date(message, &date);
+	struct explain_report report = { .catalogue = ex->book->catalogue,
+		.events = events,
+		.date = buf_str(&date),
+		.relay = ex->relay,
+		.again = ex->printed > 0 };
 
-		explain_reply(ex, reply, &a);
-		a.reply = from_code(reply);
-	} else if (w->unsaid > 0) {
-		a.status = buf_str(&w->unsaid_status);
-		explain_bare(ex, buf_str(&w->unsaid_status), &a);
+	if (events->failed || date.failed)
+		r = err_set(err, -ENOMEM, "out of memory");
+	else if (events->n == 0)
+		r = err_set(err, -EBADMSG,
+		    "read the message: no rule takes the lines of "
+		    "mailwarden-ingest; see `mailwarden check`");
+	else if (ex->output == EXPLAIN_TEXT)
+		explain_report_text(&report);
+	else
+		explain_report_json(&report);
+	if (r == 0) {
+		ex->found += events->n;
+		ex->printed += events->n;
 	}
-	print(ex, &a);
+	kept_free(events);
+	return r;
+}
+
+static void
+show_no_report(struct explain *ex, struct str why)
+{
+	struct explain_answer nothing = { 0 };
+
+	ex->printed++;
+	if (ex->output != EXPLAIN_TEXT) {
+		explain_print_json(ex->book->catalogue, &nothing);
+		return;
+	}
+	puts("no bounce message, complaint, DMARC or TLS report that can be read:");
+	show_folded(why, 4, stdout);
+}
+
+static int
+explain_message(struct explain *ex, struct str message, struct err *err)
+{
+	AUTO(buf_done) struct buf lines = { 0 };
+	AUTO(buf_done) struct buf said = { 0 };
+	enum explain_helped helped;
+	int r = explain_helper(message, ex->rules, &lines, &said, &helped, err);
+
+	if (r < 0)
+		return r;
+	if (helped == HELPED_REPORT)
+		return show_report(ex, message, buf_str(&lines), err);
+	show_no_report(ex, buf_str(&said));
 	return 0;
 }
 
 static int
-explain_message(struct explain *ex, struct str text)
+explain_status(struct explain *ex, struct str text, struct err *err)
 {
-	struct bounce_work w = { .ex = ex };
-	int r = bounce_each_recipient(text, take_recipient, &w);
+	AUTO(buf_done) struct buf message = { 0 };
 
-	if (r >= 0 && w.answers == 0)
-		r = explain_prose(ex, text, &w);
-	buf_done(&w.best);
-	buf_done(&w.unsaid_recipient);
-	buf_done(&w.unsaid_status);
-	return r < 0 ? r : 0;
+	buf_add(&message, STR("Content-Type: message/delivery-status\n\n"));
+	buf_add(&message, str_trim(text));
+	buf_add_char(&message, '\n');
+	return message.failed ? err_set(err, -ENOMEM, "out of memory")
+			      : explain_message(ex, buf_str(&message), err);
 }
 
 /* --- texts of several lines --- */
@@ -402,12 +380,14 @@ is_same_reply(struct str first, struct str line)
 }
 
 int
-explain_text(struct explain *ex, struct str text)
+explain_text(struct explain *ex, struct str text, struct err *err)
 {
 	AUTO(buf_done) struct buf reply = { 0 };
 
-	if (bounce_is_message(text))
-		return explain_message(ex, text);
+	if (explain_is_message(text))
+		return explain_message(ex, text, err);
+	if (explain_is_status(text))
+		return explain_status(ex, text, err);
 	size_t before = ex->printed;
 
 	while (text.n > 0) {
@@ -429,7 +409,7 @@ explain_text(struct explain *ex, struct str text)
 			more = goes_on(next);
 		}
 		if (reply.failed)
-			return -ENOMEM;
+			return err_set(err, -ENOMEM, "out of memory");
 		explain_line(ex, buf_str(&reply));
 	}
 	if (ex->printed == before)

@@ -2,8 +2,9 @@
 
 #include "cli/show.h"
 #include "core/json.h"
+#include "core/plain.h"
 
-enum { INDENT = 4 };
+enum { INDENT = 4, NAME_COLUMNS = 11, COLUMNS = 80 };
 
 static void
 add_text(struct json *j, const char *key, struct str text)
@@ -60,6 +61,15 @@ explain_print_json(const struct catalogue *cat, const struct explain_answer *x)
 	add_text(&j, "ip", x->ip);
 	add_text(&j, "relay_name", x->relay_name);
 	add_text(&j, "recipient", x->recipient);
+	if (x->action.n > 0) {
+		json_text(&j, "action", x->action);
+		add_text(&j, "reporter", x->reporter);
+		add_text(&j, "queue_id", x->queue_id);
+		add_text(&j, "message_id", x->message_id);
+		if (x->sender.p != NULL)
+			json_text(&j, "sender", x->sender);
+		add_text(&j, "reply", x->reply);
+	}
 	json_end(&j);
 	buf_add_char(&out, '\n');
 	(void)fwrite(out.p, 1, out.n, stdout);
@@ -91,28 +101,36 @@ retry(enum catalogue_temporary t)
 	}
 }
 
-static void
-line(const char *name, struct str value, const char *more)
+void
+explain_print_line(const char *name, struct str value, const char *more)
 {
+	AUTO(buf_done) struct buf safe = { 0 };
+
 	if (value.n == 0)
 		return;
-	printf("%-10s ", name);
-	app_print_safe(value, stdout);
-	printf("%s\n", more);
+	plain_add(&safe, value);
+	buf_add(&safe, str_of(more));
+	/* bytes for columns: at worst a line is broken that would have fitted */
+	if (NAME_COLUMNS + safe.n > COLUMNS) {
+		puts(name);
+		show_folded(buf_str(&safe), INDENT, stdout);
+	} else {
+		printf("%-*s%.*s\n", NAME_COLUMNS, name, STR_ARG(buf_str(&safe)));
+	}
 }
 
-static void
-print_reply(const struct explain_answer *x)
+void
+explain_print_reply(struct str reply)
 {
 	enum { SHOWN = 600 };
-	struct str shown = str_head(x->reply, SHOWN);
+	struct str shown = str_head(reply, SHOWN);
 
 	/* no half character at the cut */
-	while (shown.n > 0 && shown.n < x->reply.n &&
-	       ((unsigned char)x->reply.p[shown.n] & 0xc0) == 0x80)
+	while (shown.n > 0 && shown.n < reply.n &&
+	       ((unsigned char)reply.p[shown.n] & 0xc0) == 0x80)
 		shown.n--;
 	show_folded(shown, INDENT, stdout);
-	if (shown.n < x->reply.n)
+	if (shown.n < reply.n)
 		puts("    ...");
 }
 
@@ -130,28 +148,23 @@ print_nothing(const struct explain_answer *x)
 }
 
 void
-explain_print_text(const struct catalogue *cat, const struct explain_answer *x, bool again)
+explain_print_facts(const struct catalogue *cat, const struct explain_answer *x)
 {
 	AUTO(buf_done) struct buf words = { 0 };
 
-	if (again)
-		putchar('\n');
-	print_reply(x);
 	if (x->words.detail != NULL)
 		add_words(&words, x);
-	if (x->a.category.n == 0 && words.n == 0) {
-		print_nothing(x);
-		return;
+	explain_print_line("Category", x->a.category, "");
+	explain_print_line("Provider", catalogue_provider_name(cat, x->a.provider), "");
+	if (x->action.n == 0)
+		explain_print_line("Relay", x->relay_name, "");
+	explain_print_line("Code", x->a.code_id, "");
+	explain_print_line("Status", x->status, "");
+	explain_print_line("IP", x->ip, " (the address that the reply names)");
+	if (x->a.category.n > 0 || words.n > 0) {
+		explain_print_line("Sure", str_of(certainty(x)), "");
+		explain_print_line("Retry", str_of(retry(x->a.temporary)), "");
 	}
-	line("Recipient", x->recipient, "");
-	line("Category", x->a.category, "");
-	line("Provider", catalogue_provider_name(cat, x->a.provider), "");
-	line("Relay", x->relay_name, "");
-	line("Code", x->a.code_id, "");
-	line("Status", x->status, "");
-	line("IP", x->ip, " (the address that the reply names)");
-	line("Sure", str_of(certainty(x)), "");
-	line("Retry", str_of(retry(x->a.temporary)), "");
 	if (words.n > 0 && (x->a.category.n == 0 || confidence(x) == CONFIDENCE_LOW)) {
 		puts("By its status");
 		show_folded(buf_str(&words), INDENT, stdout);
@@ -164,5 +177,24 @@ explain_print_text(const struct catalogue *cat, const struct explain_answer *x, 
 		puts("What to do");
 		show_folded(x->a.remedy, INDENT, stdout);
 	}
-	line("See", x->a.url, "");
+	/* a link that is cut is none */
+	if (x->a.url.n > 0) {
+		fputs("See        ", stdout);
+		app_print_safe(x->a.url, stdout);
+		putchar('\n');
+	}
+}
+
+void
+explain_print_text(const struct catalogue *cat, const struct explain_answer *x, bool again)
+{
+	if (again)
+		putchar('\n');
+	explain_print_reply(x->reply);
+	if (x->a.category.n == 0 && x->words.detail == NULL) {
+		print_nothing(x);
+		return;
+	}
+	explain_print_line("Recipient", x->recipient, "");
+	explain_print_facts(cat, x);
 }

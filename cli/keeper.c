@@ -36,8 +36,19 @@ restore_message(void *ctx, const struct event *row)
 	return 0;
 }
 
-/* A message may have more than one row. */
-enum { MESSAGES_READ = MESSAGES_KEPT + MESSAGES_KEPT / 8 };
+static int
+restore_attempt(void *ctx, const struct event *row)
+{
+	engine_restore_attempt(ctx, row);
+	return 0;
+}
+
+enum {
+	/* A message may have more than one row. */
+	MESSAGES_READ = MESSAGES_KEPT + MESSAGES_KEPT / 8,
+	/* Those of older bounces are looked up when they come. */
+	ATTEMPTS_READ = 8192,
+};
 
 struct restoring {
 	struct keeper *k;
@@ -88,6 +99,7 @@ keeper_load(struct keeper *k, const struct rulebook *book)
 	}
 	if (store_each_slot(k->store, restore_slot, e, k->err) < 0 ||
 	    store_each_message(k->store, MESSAGES_READ, restore_message, e, k->err) < 0 ||
+	    store_each_attempt(k->store, ATTEMPTS_READ, restore_attempt, e, k->err) < 0 ||
 	    store_each_series(k->store, restore_series, &restoring, k->err) < 0 ||
 	    store_each_incident(k->store, INCIDENTS_ALIVE, alive_since(e), restore_incident,
 		e, k->err) < 0) {

@@ -12,9 +12,11 @@
 #include "core/clock.h"
 #include "parsers/parser.h"
 #include "parsers/pool.h"
+#include "rules/bounce_join.h"
 #include "rules/context.h"
 #include "rules/engine.h"
 #include "store/own_mail.h"
+#include "store/reports.h"
 
 /* Below MANY_LINES a batch is not worth other threads; each gets PORTION_LINES at a time. */
 enum { MANY_LINES = 2048, PORTION_LINES = 512 };
@@ -240,6 +242,45 @@ take_own(struct pipeline *p, const struct event *ev)
 	return store_add_uncounted(p->store, ev, p->err);
 }
 
+/* --- what the store knows of bounces --- */
+
+struct looking {
+	bounce_row_fn *fn;
+	void *ctx;
+};
+
+static int
+pass_row(void *ctx, const struct event *row)
+{
+	struct looking *l = ctx;
+
+	l->fn(l->ctx, row);
+	return 0;
+}
+
+static void
+look_up(void *ctx, struct str queue_id, int64_t at_us, bounce_row_fn *fn, void *fn_ctx)
+{
+	struct pipeline *p = ctx;
+	struct looking looking = { fn, fn_ctx };
+	int r = store_each_of_queue_id(p->store, queue_id,
+	    at_us - REPORT_BACK_DAYS * 24 * HOUR_US, at_us, pass_row, &looking, p->err);
+
+	if (r < 0)
+		p->failed = r;
+}
+
+static bool
+has_report(void *ctx, struct str report_id)
+{
+	struct pipeline *p = ctx;
+	int r = store_has_report(p->store, report_id, p->err);
+
+	if (r < 0)
+		p->failed = r;
+	return r > 0;
+}
+
 /* One event, in its turn: detectors, rows, counts. */
 static void
 take_event(struct pipeline *p, struct event *ev, struct str line)
@@ -248,6 +289,10 @@ take_event(struct pipeline *p, struct event *ev, struct str line)
 
 	if (p->failed < 0)
 		return;
+	if (engine_is_repeat(p->engine, ev)) { /* the same message, delivered twice */
+		p->counts.ignored++;
+		return;
+	}
 	if (p->hour_us != 0 && hour_us != p->hour_us)
 		p->failed = flush_ledger(p);
 	p->hour_us = hour_us;
@@ -482,6 +527,7 @@ begin(struct pipeline *p, const char *source, struct err *err)
 		return -EIO;
 	engine_set_horizon(p->engine, p->now_us + AHEAD_US);
 	engine_set_own(p->engine, find_own, p);
+	engine_set_memory(p->engine, &(struct bounce_memory){ look_up, has_report, p });
 	return store_begin(p->store, err);
 }
 

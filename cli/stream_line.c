@@ -156,6 +156,32 @@ describe_message(const struct stream_record *record, struct buf *line)
 	add(line, ", ", field(record, EVF_queue_id));
 }
 
+/* What came by `mailwarden ingest` and is no bounce. */
+static void
+describe_report(const struct stream_record *record, struct buf *line)
+{
+	add(line, " ", field(record, EVF_feedback_type));
+	add(line, " ", field(record, EVF_failure_type));
+	add(line, " of ", field(record, EVF_domain));
+	if (event_num(&record->ev, EVF_kind) == KIND_COMPLAINT)
+		add_address(line, " about ", record, EVF_sender);
+	else if (event_num(&record->ev, EVF_kind) == KIND_TLS_REPORT)
+		add_other_host(line, " at ", record);
+	add(line, " from ", field(record, EVF_source_ip));
+	add(line, ", SPF ", field(record, EVF_spf));
+	add(line, ", DKIM ", field(record, EVF_dkim));
+	add(line, ", says ", field(record, EVF_reporter));
+	add(line, ": ", field(record, EVF_text));
+}
+
+static bool
+is_report(const struct stream_record *record)
+{
+	int64_t kind = event_num(&record->ev, EVF_kind);
+
+	return kind == KIND_COMPLAINT || kind == KIND_DMARC || kind == KIND_TLS_REPORT;
+}
+
 static void
 describe_event(const struct stream_record *record, struct buf *line)
 {
@@ -168,6 +194,8 @@ describe_event(const struct stream_record *record, struct buf *line)
 	add_address(line, " to ", record, EVF_recipient);
 	add(line, " login ", field(record, EVF_sasl_user));
 	add_other_host(line, " by ", record);
+	if (str_eq(field(record, EVF_known), STR("none")))
+		buf_add(line, STR(", not known here"));
 	add_answer(line, record);
 	add(line, ": ", field(record, EVF_text));
 }
@@ -195,6 +223,10 @@ describe(const struct stream_record *record, struct buf *line)
 		return;
 	}
 	add(line, " ", field(record, EVF_host));
+	if (is_report(record)) {
+		describe_report(record, line);
+		return;
+	}
 	switch (record->table) {
 	case STREAM_MESSAGE: describe_message(record, line); break;
 	case STREAM_ATTEMPT: describe_attempt(record, line); break;

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "store/reports.h"
+
 enum { MOST_STEPS_UP = 16 };
 
 /* --- texts --- */
@@ -124,6 +126,16 @@ on_row(void *ctx, const struct event *ev)
 	return keep_event(l->t, &hop->ev, &name) && add_attempt(l, ev) ? 0 : -ENOMEM;
 }
 
+static int
+on_bounce(void *ctx, const struct event *ev)
+{
+	struct loading *l = ctx;
+
+	if (!str_eq(event_text(ev, EVF_host), l->host))
+		return 0;
+	return add_attempt(l, ev) ? 0 : -ENOMEM;
+}
+
 /* 1: it is there, 0: nothing is known of it. */
 static int
 load_hop(struct store *store, struct trace *t, struct trace_hop *hop, struct str host,
@@ -137,6 +149,9 @@ load_hop(struct store *store, struct trace *t, struct trace_hop *hop, struct str
 	int r = store_each_of_queue_id(store, queue_id, at_us - TRACE_LIFE_US,
 	    at_us + TRACE_LIFE_US, on_row, &l, err);
 
+	if (r >= 0 && hop->ev.has != 0)
+		r = store_each_bounce(store, queue_id, hop->ev.time_us,
+		    hop->last_us + TRACE_LIFE_US, on_bounce, &l, err);
 	if (r == -ENOMEM)
 		return err_set(err, r, "out of memory");
 	return r < 0 ? r : hop->ev.has != 0;

@@ -28,7 +28,8 @@ int dsn_read(const struct dsn_parts *parts, const struct report_host *host,
 
 /*
  * The message's facts by its returned header alone, for bounces without status fields: sets
- * queue_id, related_queue_id, message_id and sender where they are found.
+ * queue_id, related_queue_id, message_id and sender where they are found and not set yet.
+ * The texts are views into the parts.
  */
 void dsn_set_message(const struct dsn_parts *parts, const struct report_host *host,
     struct event *ev);

@@ -6,7 +6,10 @@
  *            relay_name the receiving MX, source_ip the sender's, text the reason code,
  *            repeated the failed sessions). reporter (organization-name), domain,
  *            policy_type.
- * Errors     -EBADMSG with the offset.
+ *            Failed sessions that no detail tells of: failure_type `unspecified`.
+ * Limits     16 MiB, 200,000 values. Wrong types are passed over; of a member that is there
+ *            twice the last counts.
+ * Errors     -EBADMSG with the offset, -E2BIG; nothing was handed over then.
  */
 #ifndef INGEST_TLS_REPORT_H
 #define INGEST_TLS_REPORT_H

@@ -296,13 +296,17 @@ parse_rfc5424(struct str s, struct header *h)
 	return h->ident.n > 0;
 }
 
-/* "INFO ", "mail.info ": words that containers and some daemons put before the tag. */
+/* "INFO ", "mail.info ": words that containers and some daemons put before the tag; but
+ * mail.example.org is a host. Levels as in syslog.conf(5). */
 static struct str
 skip_level_word(struct str s)
 {
 	static const struct str words[] = { STR_INIT("INFO "), STR_INIT("WARNING "),
 		STR_INIT("ERROR "), STR_INIT("CRITICAL "), STR_INIT("DEBUG "),
-		STR_INIT("NOTICE "), STR_INIT("mail.") };
+		STR_INIT("NOTICE "), STR_INIT("mail.info "), STR_INIT("mail.warning "),
+		STR_INIT("mail.warn "), STR_INIT("mail.notice "), STR_INIT("mail.err "),
+		STR_INIT("mail.error "), STR_INIT("mail.crit "), STR_INIT("mail.debug "),
+		STR_INIT("mail.alert "), STR_INIT("mail.emerg ") };
 
 	if (s.n < 6 || (s.p[1] != 'a' && (s.p[1] < 'A' || s.p[1] > 'Z')))
 		return s; /* as nearly always */

@@ -56,9 +56,9 @@ expand(const struct rule_file *file, const struct ynode *node, size_t stop, stru
 	return node->text.n;
 }
 
-static bool
-compile_code(const struct rule_file *file, const struct ynode *node, struct pattern *out,
-    struct diags *diags)
+bool
+pattern_compile_code(const struct rule_file *file, const struct ynode *node,
+    struct pattern *out, struct diags *diags)
 {
 	AUTO(buf_done) struct buf text = { 0 };
 	int code;
@@ -68,8 +68,9 @@ compile_code(const struct rule_file *file, const struct ynode *node, struct patt
 		return false;
 	/* Text may hold any byte, and run() checks no UTF: "(*UTF)" is a fault. */
 	out->re = pcre2_compile((PCRE2_SPTR)buf_cstr(&text), text.n,
-	    PCRE2_EXTENDED | PCRE2_DUPNAMES | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
-		PCRE2_NEVER_UTF,
+	    PCRE2_EXTENDED | PCRE2_DUPNAMES | PCRE2_NEVER_UTF |
+		(file->many_lines ? PCRE2_MULTILINE | PCRE2_CASELESS
+				  : PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY),
 	    &code, &off, NULL);
 	if (out->re == NULL) {
 		char why[128];
@@ -268,7 +269,7 @@ pattern_compile(const struct rule_file *file, const struct ynode *from, struct p
 	if (!ynode_is(node, YNODE_SCALAR, "a pattern", diags))
 		return false;
 	out->source = node;
-	if (!compile_code(file, node, out, diags))
+	if (!pattern_compile_code(file, node, out, diags))
 		return false;
 	bool good = read_groups(node, out, diags);
 

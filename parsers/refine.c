@@ -79,6 +79,14 @@ is_loopback(struct str ip)
 	       str_eq(ip, STR("0:0:0:0:0:0:0:1"));
 }
 
+static struct str
+provider_of_address(const struct catalogue *catalogue, struct str address)
+{
+	ptrdiff_t at = str_rfind_char(address, '@');
+
+	return catalogue_provider_of_domain(catalogue, str_skip(address, (size_t)(at + 1)));
+}
+
 static void
 find_provider(const struct catalogue *catalogue, struct event *ev)
 {
@@ -100,8 +108,10 @@ find_provider(const struct catalogue *catalogue, struct event *ev)
 		event_set_text(ev, EVF_provider, provider);
 }
 
+/* `outcome`: what it came to, where the line itself tells no outcome. */
 static void
-find_category(const struct catalogue *catalogue, struct event *ev)
+find_category(const struct catalogue *catalogue, struct event *ev,
+    enum event_outcome outcome)
 {
 	struct catalogue_answer answer;
 	struct catalogue_question question = {
@@ -111,7 +121,7 @@ find_category(const struct catalogue *catalogue, struct event *ev)
 		.smtp_code = event_num(ev, EVF_smtp_code),
 		.relay_name = event_text(ev, EVF_relay_name),
 		.provider = event_text(ev, EVF_provider),
-		.outcome = (enum event_outcome)event_num(ev, EVF_outcome),
+		.outcome = outcome,
 	};
 
 	if (!catalogue_explain(catalogue, &question, &answer))
@@ -124,12 +134,49 @@ find_category(const struct catalogue *catalogue, struct event *ev)
 		event_set_num(ev, EVF_suspected, 1);
 }
 
+/* Who wrote a report that is no bounce: a complaint names its host, all name somebody. */
+static void
+find_reporter(const struct catalogue *catalogue, struct event *ev)
+{
+	struct str provider = { NULL, 0 };
+
+	if (event_num(ev, EVF_kind) == KIND_COMPLAINT && event_has(ev, EVF_relay_name))
+		provider = catalogue_provider_of_host(catalogue,
+		    event_text(ev, EVF_relay_name));
+	if (provider.n == 0)
+		provider = provider_of_address(catalogue, event_text(ev, EVF_reporter));
+	if (provider.n > 0)
+		event_set_text(ev, EVF_provider, provider);
+}
+
+/* What a report tells (mailwarden-ingest): a bounce message as the attempt that it is about,
+ * if that failed or waits. */
+static void
+refine_report(const struct catalogue *catalogue, struct event *ev)
+{
+	struct str action = event_text(ev, EVF_dsn_action);
+	bool failed = str_eq(action, STR("failed"));
+
+	if (event_num(ev, EVF_kind) != KIND_DSN) {
+		find_reporter(catalogue, ev);
+		return;
+	}
+	find_provider(catalogue, ev);
+	if (failed || str_eq(action, STR("delayed")))
+		find_category(catalogue, ev, failed ? OUTCOME_BOUNCED : OUTCOME_DEFERRED);
+}
+
 void
 refine_event(const struct catalogue *catalogue, struct event *ev)
 {
 	strip_brackets(ev);
 	if (event_has(ev, EVF_reply))
 		read_reply(ev);
+	if (event_has(ev, EVF_report_id)) {
+		if (catalogue != NULL)
+			refine_report(catalogue, ev);
+		return;
+	}
 	if (event_num(ev, EVF_direction) != DIRECTION_OUTBOUND)
 		return;
 	if (event_num(ev, EVF_kind) == KIND_CONNECTION && catalogue != NULL)
@@ -144,5 +191,6 @@ refine_event(const struct catalogue *catalogue, struct event *ev)
 		return;
 	find_provider(catalogue, ev);
 	if (event_has(ev, EVF_outcome) && event_num(ev, EVF_outcome) != OUTCOME_DELIVERED)
-		find_category(catalogue, ev);
+		find_category(catalogue, ev,
+		    (enum event_outcome)event_num(ev, EVF_outcome));
 }

@@ -93,6 +93,7 @@ struct rule_file {
 	char *path;
 	struct str mta;
 	enum rule_skip skip;
+	bool many_lines; /* patterns see texts, not lines; letters' case does not count */
 	struct rule *rules;
 	size_t nrules;
 	struct part_list *lists;
@@ -140,6 +141,20 @@ void rule_file_done(struct rule_file *file);
 bool pattern_compile(const struct rule_file *file, const struct ynode *from,
     struct pattern *out, struct diags *diags);
 void pattern_done(struct pattern *pattern);
+/* The code alone, without groups: node is the pattern itself. */
+bool pattern_compile_code(const struct rule_file *file, const struct ynode *node,
+    struct pattern *out, struct diags *diags);
+/* The numbers of all groups of that name; scratch groups too. False: there is none. */
+bool pattern_find_groups(pcre2_code *re, struct str name, uint16_t groups[4]);
+
+/* What rule files of all kinds have: one word or a list, owned by the caller; `define`;
+ * `parts`. */
+struct str *rule_read_words(const struct ynode *node, size_t *n_out, struct diags *diags);
+bool rule_file_read_defines(struct rule_file *file, const struct ynode *root,
+    struct diags *diags);
+bool rule_file_read_parts(struct rule_file *file, const struct ynode *root,
+    struct diags *diags);
+const struct part_list *rule_file_find_list(const struct rule_file *file, struct str name);
 
 /* The text behind what `skip` allows. */
 struct str rule_skip_text(enum rule_skip skip, struct str text);

@@ -164,14 +164,15 @@ find_exact(const struct ruleset *set, uint64_t hash, struct str claim)
 }
 
 /* What mailwarden says itself, in the journal or in syslog, quotes mail servers: read as
- * theirs, an alert could cause an alert. */
+ * theirs, an alert could cause an alert. What it writes to be read, reports.log, is none. */
 static bool
 is_own(struct str process)
 {
 	const struct str name = STR("mailwarden");
 
 	return str_starts(process, name) &&
-	       (process.n == name.n || process.p[name.n] == '-');
+	       (process.n == name.n || process.p[name.n] == '-') &&
+	       !str_eq(process, STR("mailwarden-ingest"));
 }
 
 const struct service *

@@ -13,8 +13,8 @@ static const char *const rule_keys[] = { "name", "process", "begins", "literal",
 static const char *const part_keys[] = { "of", "pattern", "set", "map", "lower", NULL };
 
 /* A list of single values, or one value; NULL and a fault if it is neither. */
-static struct str *
-read_words(const struct ynode *node, size_t *n_out, struct diags *diags)
+struct str *
+rule_read_words(const struct ynode *node, size_t *n_out, struct diags *diags)
 {
 	const struct ynode *values = node->type == YNODE_LIST ? node->values : node;
 	size_t n = node->type == YNODE_LIST ? node->n : 1;
@@ -46,7 +46,7 @@ read_processes(const struct rule_file *file, const struct ynode *node, struct ru
 
 	if (list == NULL)
 		return true;
-	rule->processes = read_words(list, &rule->nprocesses, diags);
+	rule->processes = rule_read_words(list, &rule->nprocesses, diags);
 	if (rule->processes == NULL)
 		return false;
 	for (size_t i = 0; i < rule->nprocesses; i++) {
@@ -102,8 +102,8 @@ read_kind(const struct ynode *node, struct rule *rule, struct diags *diags)
 }
 
 /* The numbers of all groups of that name; scratch groups too. */
-static bool
-find_groups(pcre2_code *re, struct str name, uint16_t groups[4])
+bool
+pattern_find_groups(pcre2_code *re, struct str name, uint16_t groups[4])
 {
 	uint32_t n = 0, size = 0;
 	PCRE2_SPTR table = NULL;
@@ -121,8 +121,8 @@ find_groups(pcre2_code *re, struct str name, uint16_t groups[4])
 	return found > 0;
 }
 
-static const struct part_list *
-find_list(const struct rule_file *file, struct str name)
+const struct part_list *
+rule_file_find_list(const struct rule_file *file, struct str name)
 {
 	for (size_t i = 0; i < file->nlists; i++)
 		if (str_eq(file->lists[i].name, name))
@@ -134,7 +134,7 @@ static bool
 use_list(const struct rule_file *file, const struct ynode *word, struct rule *rule,
     struct diags *diags)
 {
-	const struct part_list *list = find_list(file, word->text);
+	const struct part_list *list = rule_file_find_list(file, word->text);
 
 	if (list == NULL) {
 		diag_add(diags, word->at, "no parts '%.*s' in this file",
@@ -151,7 +151,8 @@ use_list(const struct rule_file *file, const struct ynode *word, struct rule *ru
 	if (use->groups == NULL)
 		return false;
 	for (size_t i = 0; i < list->n; i++)
-		if (!find_groups(rule->pattern.re, list->parts[i].of, use->groups[i])) {
+		if (!pattern_find_groups(rule->pattern.re, list->parts[i].of,
+			use->groups[i])) {
 			diag_add(diags, word->at,
 			    "the pattern has no group '%.*s', which parts '%.*s' read",
 			    STR_ARG(list->parts[i].of), STR_ARG(list->name));
@@ -211,7 +212,7 @@ read_rule(struct rule_file *file, const struct ynode *node, struct rule *rule,
 	rule->literal = ynode_text(node, "literal", STR(""), diags);
 	rule->examples = ynode_get(node, "examples");
 	if ((begins = ynode_get(node, "begins")) != NULL)
-		rule->begins = read_words(begins, &rule->nbegins, diags);
+		rule->begins = rule_read_words(begins, &rule->nbegins, diags);
 	bool compiled = pattern_compile(file, node, &rule->pattern, diags);
 
 	good &= read_kind(node, rule, diags);
@@ -251,8 +252,8 @@ read_part_list(struct rule_file *file, const struct ynode *node, struct part_lis
 	return good;
 }
 
-static bool
-read_parts(struct rule_file *file, const struct ynode *root, struct diags *diags)
+bool
+rule_file_read_parts(struct rule_file *file, const struct ynode *root, struct diags *diags)
 {
 	const struct ynode *parts = ynode_get(root, "parts");
 	bool good = true;
@@ -272,8 +273,9 @@ read_parts(struct rule_file *file, const struct ynode *root, struct diags *diags
 	return good;
 }
 
-static bool
-read_defines(struct rule_file *file, const struct ynode *root, struct diags *diags)
+bool
+rule_file_read_defines(struct rule_file *file, const struct ynode *root,
+    struct diags *diags)
 {
 	const struct ynode *define = ynode_get(root, "define");
 	bool good = true;
@@ -361,8 +363,8 @@ rule_file_load(const char *path, struct rule_file *file, struct diags *diags)
 		return -EINVAL;
 	bool good = read_skip(file, root, diags);
 
-	good &= read_defines(file, root, diags);
-	good &= read_parts(file, root, diags);
+	good &= rule_file_read_defines(file, root, diags);
+	good &= rule_file_read_parts(file, root, diags);
 	const struct ynode *rules = ynode_get(root, "rules");
 
 	file->rules = calloc(rules->n + 1, sizeof *file->rules);

@@ -29,7 +29,8 @@ on_event(void *ctx, struct event *ev)
 {
 	struct check *c = ctx;
 
-	(void)engine_feed(c->engine, ev, c->line);
+	if (!engine_is_repeat(c->engine, ev))
+		(void)engine_feed(c->engine, ev, c->line);
 }
 
 static void

@@ -280,7 +280,14 @@ void
 context_apply(struct context *c, struct event *ev)
 {
 	message_context_apply(c->joined, ev);
-	apply_provider(c, ev);
+	if (!event_has(ev, EVF_report_id)) /* what a stranger's report says teaches nothing */
+		apply_provider(c, ev);
+}
+
+const struct message_context *
+context_messages(const struct context *c)
+{
+	return c->joined;
 }
 
 static void

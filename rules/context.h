@@ -65,6 +65,7 @@ void context_restore_message(struct context *context, const struct event *row);
 /* Learns from the event, and sets what it did not tell and is known: `provider`, and what
  * rules/message_context.h says. Views set live until the next call. */
 void context_apply(struct context *context, struct event *ev);
+const struct message_context *context_messages(const struct context *context);
 uint64_t context_evicted(const struct context *context);
 uint64_t context_messages_evicted(const struct context *context);
 

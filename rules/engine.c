@@ -46,6 +46,7 @@ engine_new(const struct alert_rules *rules, const struct catalogue *catalogue)
 		.due_us = INT64_MAX,
 		.silence_due_us = INT64_MAX };
 	e->context = context_new();
+	e->bounces = bounce_join_new();
 	e->dispatch = dispatch_new(rules);
 	e->series = series_new(rules);
 	e->shapes = calloc(n, sizeof *e->shapes);
@@ -54,7 +55,7 @@ engine_new(const struct alert_rules *rules, const struct catalogue *catalogue)
 	e->fed = calloc(rules->ntroubles + 1, 1);
 	e->hit = calloc(n, 1);
 	e->open_of = calloc(rules->ntroubles + 1, sizeof *e->open_of);
-	if (e->context == NULL || e->dispatch == NULL || e->series == NULL ||
+	if (e->context == NULL || e->bounces == NULL || e->dispatch == NULL || e->series == NULL ||
 	    e->shapes == NULL || e->shape_of == NULL || e->touched == NULL ||
 	    e->fed == NULL || e->hit == NULL || e->open_of == NULL) {
 		engine_free(e);
@@ -93,6 +94,7 @@ engine_free(struct engine *e)
 	for (size_t i = 0; i < e->nshapes; i++)
 		shape_done(&e->shapes[i]);
 	context_free(e->context);
+	bounce_join_free(e->bounces);
 	dispatch_free(e->dispatch);
 	series_free(e->series);
 	buf_done(&e->key);
@@ -127,6 +129,12 @@ uint64_t
 engine_dropped(const struct engine *e)
 {
 	return e->dropped;
+}
+
+uint64_t
+engine_repeats(const struct engine *e)
+{
+	return bounce_join_repeats(e->bounces);
 }
 
 uint64_t
@@ -183,6 +191,34 @@ engine_take_over(struct engine *e, struct live *l, const struct alert_rule *rule
 		live_add_notice(l, NOTICE_ESCALATED, ev->time_us);
 }
 
+/*
+ * A bounce tells more of an attempt that was judged when it was logged. It speaks of that
+ * moment: where mail was delivered since, the trouble is over, and only gets its name. True:
+ * there is no more to do.
+ */
+static bool
+is_told_late(struct engine *e, const struct alert_rule *rule, struct live *l,
+    const struct event *ev, struct str line)
+{
+	if (e->news != BOUNCE_MORE_LATE || (l != NULL && l->state == INCIDENT_OPEN))
+		return false;
+	if (l == NULL || l->state == INCIDENT_PENDING || rule->rank >= l->rule->rank)
+		return true;
+	live_describe(l, e->catalogue, rule, ev, NULL);
+	live_add_evidence(l, ev, line);
+	l->dirty = true;
+	return true;
+}
+
+/* An attempt that a bounce tells more of is one sign, if the log's line was none here. */
+static int64_t
+sign_weight(const struct engine *e, const struct live *l, const struct event *ev)
+{
+	if (e->news == BOUNCE_AS_IT_IS)
+		return event_weight(ev);
+	return l->count == 0 || l->state == INCIDENT_RESOLVED;
+}
+
 static void
 on_match(struct engine *e, const struct alert_rule *rule, const struct event *ev,
     struct str line)
@@ -190,6 +226,8 @@ on_match(struct engine *e, const struct alert_rule *rule, const struct event *ev
 	struct str group = buf_str(&engine_shape(e, rule, ev)->group);
 	struct live *l = engine_find_at(e, rule, group, ev);
 
+	if (is_told_late(e, rule, l, ev, line))
+		return;
 	if (l == NULL && (l = engine_create(e, rule, group, ev)) == NULL)
 		return;
 	if (l->state == INCIDENT_PENDING && l->rule != rule) {
@@ -197,7 +235,7 @@ on_match(struct engine *e, const struct alert_rule *rule, const struct event *ev
 		l->rule = rule;
 	}
 	e->fed[rule->trouble_index] = 1;
-	l->count += event_weight(ev);
+	l->count += sign_weight(e, l, ev);
 	live_add_to_streak(l, rule, ev);
 	if (ev->time_us > l->last_seen_us)
 		l->last_seen_us = ev->time_us;
@@ -291,7 +329,8 @@ feed_hits(struct engine *e, const struct event *ev, struct str line,
 			uint8_t *touched = &e->touched[rule->trouble_index];
 
 			if (detector_counts(rule->detector)) {
-				e->hit[i] = conditions_hold(&rule->when, ev);
+				e->hit[i] = e->news == BOUNCE_AS_IT_IS &&
+					    conditions_hold(&rule->when, ev);
 				counting |= e->hit[i];
 			} else if (!*touched && conditions_hold(&rule->when, ev)) {
 				*touched = 1;
@@ -412,7 +451,8 @@ judge(struct engine *e, struct event *ev, struct str line)
 	const struct picked picked = dispatch_pick(e->dispatch, ev);
 
 	feed_hits(e, ev, line, &picked);
-	feed_signs(e, ev, line, &picked);
+	if (e->news == BOUNCE_AS_IT_IS)
+		feed_signs(e, ev, line, &picked);
 }
 
 bool
@@ -422,9 +462,13 @@ engine_feed(struct engine *e, struct event *ev, struct str line)
 
 	if (is_stray(e, stamp_us))
 		ev->time_us = e->now_us;
+	e->news = bounce_join_apply(e->bounces, context_messages(e->context), ev);
 	context_apply(e->context, ev);
+	bounce_join_learn(e->bounces, ev);
 	engine_tick(e, ev->time_us);
-	if (e->is_own == NULL || !e->is_own(e->own_ctx, ev))
+	bool is_own = e->is_own != NULL && e->is_own(e->own_ctx, ev);
+
+	if (!is_own && e->news != BOUNCE_NO_NEWS)
 		judge(e, ev, line);
 	ev->time_us = stamp_us; /* what was logged is what is kept */
 	return !e->out_of_memory;
@@ -441,4 +485,22 @@ void
 engine_restore_message(struct engine *e, const struct event *row)
 {
 	context_restore_message(e->context, row);
+}
+
+void
+engine_restore_attempt(struct engine *e, const struct event *row)
+{
+	bounce_join_learn(e->bounces, row);
+}
+
+void
+engine_set_memory(struct engine *e, const struct bounce_memory *memory)
+{
+	bounce_join_set_memory(e->bounces, memory);
+}
+
+bool
+engine_is_repeat(struct engine *e, const struct event *ev)
+{
+	return bounce_is_report(ev) && bounce_join_is_repeat(e->bounces, ev);
 }

@@ -21,6 +21,8 @@
 #include "rules/alert.h"
 #include "rules/incident.h"
 
+struct bounce_memory;
+
 enum {
 	ENGINE_MAX_ALIVE = 4096,
 	ENGINE_OWN_ROOM = 64,       /* besides, for mailwarden's own troubles */
@@ -77,12 +79,19 @@ void engine_restored(struct engine *engine);
  */
 void engine_set_horizon(struct engine *engine, int64_t latest_us);
 
+/* Was this report told before (rules/bounce_join.h)? Then it counts nowhere: do not feed it,
+ * do not store it. Ask once for each event; those of logs are no repeats. */
+bool engine_is_repeat(struct engine *engine, const struct event *ev);
+
 /*
  * Takes one event; `line` is the raw line, for evidence. Completes the event from what
- * earlier ones told (provider), so call it before the event is stored. False if memory
- * ran out: the event changed nothing.
+ * earlier ones told (provider; of a bounce the attempt that it is about), so call it before
+ * the event is stored. False if memory ran out: the event changed nothing.
  */
 bool engine_feed(struct engine *engine, struct event *ev, struct str line);
+
+/* What a store knows of attempts and reports, for bounces. Default: nothing. */
+void engine_set_memory(struct engine *engine, const struct bounce_memory *memory);
 
 /* Asked about each completed event: those of mailwarden's own mail are not judged (design,
  * invariant 7). NULL: all are judged. */
@@ -93,6 +102,8 @@ void engine_set_own(struct engine *engine, engine_own_fn *is_own, void *ctx);
 void engine_remember(struct engine *engine, const struct context_slot *slot);
 /* A message as the store kept it, the oldest first: context_restore_message(). */
 void engine_restore_message(struct engine *engine, const struct event *row);
+/* An attempt as the store kept it, the oldest first. */
+void engine_restore_attempt(struct engine *engine, const struct event *row);
 
 /* Event time has come to now_us without an event: quiet spans end. */
 void engine_tick(struct engine *engine, int64_t now_us);
@@ -118,6 +129,7 @@ void engine_take_off(struct engine *engine, void (*fn)(void *ctx, struct str rul
 
 size_t engine_alive(const struct engine *engine);
 uint64_t engine_dropped(const struct engine *engine); /* for want of room */
+uint64_t engine_repeats(const struct engine *engine); /* reports that were told before */
 uint64_t engine_strays(const struct engine *engine);  /* stamps that were not believed */
 size_t engine_series(const struct engine *engine);
 uint64_t engine_series_evicted(const struct engine *engine);

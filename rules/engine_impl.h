@@ -6,6 +6,7 @@
 #ifndef RULES_ENGINE_IMPL_H
 #define RULES_ENGINE_IMPL_H
 
+#include "rules/bounce_join.h"
 #include "rules/dispatch.h"
 #include "rules/engine.h"
 #include "rules/live.h"
@@ -35,6 +36,8 @@ struct engine {
 	const struct alert_rules *rules;
 	const struct catalogue *catalogue;
 	struct context *context;
+	struct bounce_join *bounces;
+	enum bounce_news news; /* of the event in hand */
 	struct dispatch *dispatch;
 	struct series_table *series;
 	struct live *buckets[ENGINE_BUCKETS];

@@ -140,7 +140,7 @@ live_add_evidence(struct live *l, const struct event *ev, struct str line)
 
 	if (sender.n > 0)
 		(void)sketch_add(&l->senders, str_hash(sender));
-	if (recipient.n > 0)
+	if (recipient.n > 0 && event_weight(ev) > 0) /* else it was added before */
 		(void)sketch_add(&l->recipients, str_hash(recipient));
 	live_add_sample(l, line);
 }
@@ -188,8 +188,8 @@ live_add_to_streak(struct live *l, const struct alert_rule *rule, const struct e
 						       : event_text(ev, rule->distinct);
 
 	value = str_head(value, MAX_SEEN_BYTES);
-	if (value.n == 0) {
-		l->streak += event_weight(ev);
+	if (value.n == 0) { /* weight 0: more of what was counted, a sign where it was not */
+		l->streak += event_weight(ev) > 0 ? event_weight(ev) : l->streak == 0;
 		return;
 	}
 	if (l->streak >= ENGINE_MAX_SEEN || has_line(buf_str(&l->seen), value))

@@ -450,6 +450,13 @@ message_context_apply(struct message_context *mc, struct event *ev)
 	on_attempt(mc, ev, host);
 }
 
+bool
+message_context_has(const struct message_context *mc, struct str host, struct str queue_id)
+{
+	return message_table_find(mc->table,
+		   message_table_key((uint32_t)str_hash(host), queue_id), 0) != NULL;
+}
+
 /* --- coming back --- */
 
 /* Rows of one message, as when it was told of again after the store had forgotten it. */

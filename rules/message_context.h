@@ -85,6 +85,10 @@ int message_context_flush(struct message_context *mc, int64_t first,
 void message_context_restore_slot(struct message_context *mc, size_t index,
     const struct context_slot *slot);
 
+/* Is a message of that host and queue id known, of any instance? */
+bool message_context_has(const struct message_context *mc, struct str host,
+    struct str queue_id);
+
 uint64_t message_context_evicted(const struct message_context *mc);
 
 /* "postfix-out" of "postfix-out/smtp"; empty for "postfix" and names without '/'. */

@@ -6,6 +6,7 @@
 enum {
 	EXPIRE_EVENTS_DAYS = 30,
 	EXPIRE_ROLLUPS_DAYS = 2 * 365,
+	EXPIRE_REPORTS_DAYS = 60, /* nobody sends a report again after that */
 	EXPIRE_SLICE_ROWS = 2000,
 	EXPIRE_SLICES = 200, /* of a table and call; the rest waits for the next call */
 };
@@ -43,6 +44,13 @@ static const struct retention {
 	  "category "
 	  "FROM rollup WHERE hour < ?1 LIMIT ?2)",
 	    EXPIRE_ROLLUPS_DAYS, US_PER_S },
+	{ "DELETE FROM report_count WHERE (hour, kind, domain, reporter, source, ours, result) "
+	  "IN (SELECT hour, kind, domain, reporter, source, ours, result FROM report_count "
+	  "WHERE hour < ?1 LIMIT ?2)",
+	    EXPIRE_ROLLUPS_DAYS, US_PER_S },
+	{ "DELETE FROM report WHERE at < ?1 AND seq IN "
+	  "(SELECT seq FROM report ORDER BY seq LIMIT ?2)",
+	    EXPIRE_REPORTS_DAYS, 1 },
 	{ "DELETE FROM ledger WHERE (source, hour) IN "
 	  "(SELECT source, hour FROM ledger WHERE hour < ?1 LIMIT ?2)",
 	    EXPIRE_ROLLUPS_DAYS, US_PER_S },

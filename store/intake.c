@@ -2,8 +2,10 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "rules/bounce_join.h"
 #include "rules/message_context.h"
 #include "store/private.h"
+#include "store/reports.h"
 
 /* More repeats than this are a forged line, and would spoil sums. */
 static const int64_t max_weight = 1000000;
@@ -162,6 +164,24 @@ add_message(struct store *store, const struct event *ev, const struct numbers *n
 	return messages_take(messages, &store->db, &m, err);
 }
 
+/* A bounce that tells more of a logged attempt: its row is that of a dsn. */
+static int
+add_more(struct store *store, const struct event *ev, const struct numbers *n, bool counted,
+    struct err *err)
+{
+	const struct report_words words = { n->host, n->category, n->code_id };
+	struct event bounce = *ev;
+	int r = reports_correct(store, ev, &words, counted, err);
+
+	if (r < 0)
+		return r;
+	event_set_num(&bounce, EVF_kind, KIND_DSN);
+	event_unset(&bounce, EVF_direction);
+	event_unset(&bounce, EVF_outcome);
+	event_unset(&bounce, EVF_repeated);
+	return add_notable(store, &bounce, n, err);
+}
+
 static int
 add_row(struct store *store, const struct event *ev, const struct numbers *n,
     struct err *err)
@@ -187,7 +207,11 @@ add_row(struct store *store, const struct event *ev, const struct numbers *n,
 	case KIND_STORED:
 	case KIND_LIMIT:
 	case KIND_FILTER:
-	case KIND_WARNING: return add_notable(store, ev, n, err);
+	case KIND_WARNING:
+	case KIND_COMPLAINT: return add_notable(store, ev, n, err);
+	case KIND_DMARC:
+	case KIND_TLS_REPORT:
+		return reports_wants_row(store, ev) ? add_notable(store, ev, n, err) : 0;
 	default: return 0;
 	}
 }
@@ -224,9 +248,12 @@ add_event(struct store *store, const struct event *ev, bool counted, struct err 
 		return r;
 	assert(store->begun); /* counts wait for store_commit() */
 	r = look_up(store, ev, &n, err);
+	if (r == 0 && reports_is_one(ev))
+		r = reports_note(store, ev, err);
 	if (r == 0)
-		r = add_row(store, ev, &n, err);
-	if (r == 0 && counted)
+		r = bounce_is_more(ev) ? add_more(store, ev, &n, counted, err)
+				       : add_row(store, ev, &n, err);
+	if (r == 0 && counted && !bounce_is_more(ev))
 		r = count_event(store, ev, &n, err);
 	return store_wrote(store, r);
 }

@@ -158,10 +158,26 @@ static const char version_3[] =
     "  failing_since INTEGER NOT NULL, tries INTEGER NOT NULL, login INTEGER NOT NULL, "
     "  last_error TEXT NOT NULL, last_sent INTEGER NOT NULL) WITHOUT ROWID;";
 
+/*
+ * Version 4: reports (store/reports.h).
+ *
+ * report        reports that were told, each once. Rows lie in the order of arrival.
+ * report_count  what they said, by the hour in which they came: kind as in core/event.h,
+ *               domain that it is about, who wrote it; source: an IP of ours, '' of all
+ *               others; ours: 0 no, 1 yes, 2 not known; result, a word.
+ */
+static const char version_4[] =
+    "CREATE TABLE report (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, "
+    "  at INTEGER NOT NULL);"
+    "CREATE TABLE report_count (hour INTEGER, kind INTEGER, domain TEXT, reporter TEXT, "
+    "  source TEXT, ours INTEGER, result TEXT, count INTEGER NOT NULL, "
+    "  PRIMARY KEY (hour, kind, domain, reporter, source, ours, result)) WITHOUT ROWID;";
+
 static const struct migration migrations[] = {
 	{ 1, version_1 },
 	{ 2, version_2 },
 	{ 3, version_3 },
+	{ 4, version_4 },
 };
 
 static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
@@ -169,7 +185,8 @@ static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
 
 /* The numbers of these enumerators stand in the files of all users: only add to them. */
 static_assert(KIND_ACCEPTED == 2 && KIND_ATTEMPT == 3 && KIND_REJECT == 4 &&
-		  KIND_STORED == 5 && KIND_WARNING == 13 && DIRECTION_OUTBOUND == 2 &&
+		  KIND_STORED == 5 && KIND_DSN == 6 && KIND_WARNING == 13 &&
+		  KIND_COMPLAINT == 14 && KIND_DMARC == 15 && KIND_TLS_REPORT == 16 && DIRECTION_OUTBOUND == 2 &&
 		  DIRECTION_LOCAL == 3 && DIRECTION_INTERNAL == 4 &&
 		  OUTCOME_DELIVERED == 1 && OUTCOME_EXPIRED == 4 && OUTCOME_REJECTED == 5,
     "events as stored");

@@ -23,6 +23,8 @@ struct store {
 	struct rollups rollups;
 	struct messages messages;
 	struct buf body;
+	int64_t rows_day; /* whose rows of reports are counted, see REPORT_DAY_ROWS */
+	int64_t rows;
 };
 
 /* Start of the hour, in seconds since 1970; also before. */

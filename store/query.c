@@ -64,6 +64,19 @@ static const char *const kept_sql[Q_COUNT] = {
 	    "INSERT INTO rollup (hour, host, mta, kind, direction, provider, outcome, "
 	    "category, count) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
 	    "ON CONFLICT DO UPDATE SET count = count + ?9",
+	[Q_REPORT_ADD] =
+	    "INSERT INTO report (id, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+	[Q_REPORT_HAS] = "SELECT 1 FROM report WHERE id = ?1",
+	[Q_REPORT_COUNT] = "UPDATE report_count SET count = count + ?8 WHERE hour = ?1 AND "
+			   "kind = ?2 AND domain = ?3 AND reporter = ?4 AND source = ?5 "
+			   "AND ours = ?6 AND result = ?7",
+	/* Too many kinds in an hour are one. */
+	[Q_REPORT_COUNT_NEW] =
+	    "INSERT INTO report_count (hour, kind, domain, reporter, source, ours, result, "
+	    "count) SELECT ?1, ?2, iif(full, '', ?3), iif(full, '', ?4), iif(full, '', ?5), "
+	    "?6, iif(full, '', ?7), ?8 FROM (SELECT count(*) >= ?9 AS full FROM "
+	    "report_count WHERE hour = ?1) WHERE true "
+	    "ON CONFLICT DO UPDATE SET count = count + ?8",
 
 	[Q_INCIDENT_SAVE] =
 	    "INSERT INTO incident (id, rule, severity, state, fields, host, provider, "

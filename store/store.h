@@ -33,7 +33,7 @@ enum store_mode {
 };
 
 enum {
-	STORE_SCHEMA_VERSION = 3,
+	STORE_SCHEMA_VERSION = 4,
 	STORE_TEXT_BYTES = 1000, /* of any text of an event; the rest is cut off */
 };
 
@@ -62,8 +62,8 @@ int store_cursor_set(struct store *store, struct str source, struct str cursor,
 
 /*
  * Takes one event in: a row for a message, an attempt or a notable event (reject,
- * stored, dsn, limit, filter, warning, auth that has an outcome other than delivered), none
- * for the rest; and event_weight() in the hourly rollup (hour, host, mta, kind,
+ * stored, dsn, limit, filter, warning, auth that has an outcome other than delivered, and of
+ * reports what store/reports.h says), none for the rest; and event_weight() in the hourly rollup (hour, host, mta, kind,
  * direction, provider, outcome, category). Rollups and messages in the making are
  * gathered in memory and written by store_commit(). Only between store_begin() and
  * that.
@@ -142,6 +142,10 @@ int store_each_slot(struct store *store, store_slot_fn *fn, void *ctx, struct er
  */
 int store_each_of_queue_id(struct store *store, struct str queue_id, int64_t since_us,
     int64_t until_us, store_event_fn *fn, void *ctx, struct err *err);
+
+/* The last n attempts, the oldest first, with what rules/bounce_join.h wants to know. */
+int store_each_attempt(struct store *store, int64_t n, store_event_fn *fn, void *ctx,
+    struct err *err);
 
 /* --- what detectors count (rules/series.h) --- */
 

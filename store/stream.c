@@ -182,7 +182,8 @@ static const enum event_field attempt_fields[] = { EVF_host, EVF_mta, EVF_queue_
 static const enum event_field event_fields[] = { EVF_host, EVF_process, EVF_outcome,
 	EVF_sender, EVF_recipient, EVF_relay_name, EVF_relay_ip, EVF_provider,
 	EVF_smtp_code, EVF_status, EVF_reply, EVF_code_id, EVF_sasl_user, EVF_dsn_action,
-	EVF_limit_name, EVF_limit_value, EVF_service, EVF_text };
+	EVF_limit_name, EVF_limit_value, EVF_service, EVF_text, EVF_reporter, EVF_domain,
+	EVF_source_ip, EVF_feedback_type, EVF_failure_type, EVF_spf, EVF_dkim, EVF_known };
 
 #define MESSAGE_SQL                                                                   \
 	"SELECT r.id, r.time, h.text, m.text, queue_id, related, nullif(origin, 0), " \
@@ -212,7 +213,9 @@ static const enum event_field event_fields[] = { EVF_host, EVF_process, EVF_outc
 	MEMBER("relay_name") MEMBER("relay_ip") ", p.text" MEMBER("smtp_code")        \
 	MEMBER("status") MEMBER("reply") ", d.text" MEMBER("sasl_user")               \
 	MEMBER("dsn_action") MEMBER("limit_name") MEMBER("limit_value")               \
-	MEMBER("service") MEMBER("text") " " EVENT_WHERE
+	MEMBER("service") MEMBER("text") MEMBER("reporter") MEMBER("domain")          \
+	MEMBER("source_ip") MEMBER("feedback_type") MEMBER("failure_type")            \
+	MEMBER("spf") MEMBER("dkim") MEMBER("known") " " EVENT_WHERE
 /* clang-format on */
 #define CHANGE_WHERE \
 	"FROM change AS r WHERE r.id > ?1 AND (r.id > ?2 OR r.at >= ?3) ORDER BY r.id"

@@ -37,6 +37,7 @@ source_close(struct source *src)
 	sd_event_source_disable_unref(src->again);
 	sd_event_source_disable_unref(src->retry);
 	sd_event_source_disable_unref(src->pause);
+	sd_event_source_disable_unref(src->settle);
 	line_batch_done(&src->batch);
 	free(src->name);
 	src->ops->close(src);
@@ -100,6 +101,57 @@ offer(struct source *src, struct err *err)
 	return STEP_MORE;
 }
 
+/* --- lines that wait for those of other sources --- */
+
+static void run_turn(struct source *src);
+
+static void
+begin_settling(struct source *src)
+{
+	src->settling = true;
+	(void)sd_event_source_set_time_relative(src->settle, src->settle_us);
+	(void)sd_event_source_set_enabled(src->settle, SD_EVENT_ONESHOT);
+}
+
+static int
+on_settled(sd_event_source *s, uint64_t usec, void *ctx)
+{
+	struct source *src = ctx;
+
+	(void)s;
+	(void)usec;
+	src->settling = false;
+	src->settled = true;
+	run_turn(src);
+	return 0;
+}
+
+void
+source_set_late(struct source *src, uint64_t wait_us)
+{
+	sd_event *loop = src->retry == NULL ? NULL : sd_event_source_get_event(src->retry);
+
+	if (loop == NULL || src->settle != NULL ||
+	    sd_event_add_time_relative(loop, &src->settle, CLOCK_MONOTONIC, 0, 1000,
+		on_settled, src) < 0)
+		return; /* without a timer nothing waits */
+	sd_event_source *const all[] = { src->io, src->again, src->retry, src->pause,
+		src->settle };
+
+	(void)sd_event_source_set_enabled(src->settle, SD_EVENT_OFF);
+	src->settle_us = wait_us;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (all[i] != NULL)
+			(void)sd_event_source_set_priority(all[i], SD_EVENT_PRIORITY_IDLE);
+}
+
+/* Must the batch wait, and has it not yet? */
+static bool
+is_early(const struct source *src)
+{
+	return src->settle_us > 0 && !src->settled && src->taken < src->batch.n;
+}
+
 /* One turn: an enum source_step, or a negative errno if it has to be tried again. */
 static int
 turn(struct source *src, struct err *err)
@@ -108,6 +160,7 @@ turn(struct source *src, struct err *err)
 		return offer(src, err);
 	src->batch.n = 0;
 	src->taken = 0;
+	src->settled = false;
 	source_set_trouble(src, "");
 	int r = src->ops->step(src, err);
 
@@ -120,6 +173,13 @@ static void
 run_turn(struct source *src)
 {
 	struct err err = { "" };
+
+	if (src->settling)
+		return;
+	if (is_early(src)) {
+		begin_settling(src);
+		return;
+	}
 	int r = turn(src, &err);
 
 	/* These calls fail only in a loop that is finished. */

@@ -91,6 +91,13 @@ int source_open_journal(sd_event *loop, const char *dir, const char *const *iden
  * loop. 0, or a negative errno if on_lines refused or reading failed. */
 int source_catch_up(struct source *src, struct err *err);
 
+/*
+ * Its lines wait while another source has any, and wait_us after they were read: what they
+ * speak of has been logged by then, and is known. Without a loop nothing waits: the order of
+ * source_catch_up() decides.
+ */
+void source_set_late(struct source *src, uint64_t wait_us);
+
 const char *source_name(const struct source *src); /* "file:/var/log/mail.log", "journal" */
 /* Does the thing exist and can we read it? The reason if not, "" if all is well. */
 const char *source_trouble(const struct source *src);

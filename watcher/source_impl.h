@@ -41,7 +41,10 @@ struct source {
 	sd_event_source *io, *again, *retry;
 	sd_event_source *pause; /* ends a pause, see PAUSE_US */
 	uint64_t turned_us;     /* monotonic, when it was woken last */
-	unsigned wait_s;        /* before the next retry */
+	sd_event_source *settle; /* ends a wait, see source_set_late() */
+	uint64_t settle_us;      /* 0: lines do not wait */
+	bool settling, settled;  /* the batch waits; it has waited */
+	unsigned wait_s;         /* before the next retry */
 	bool waiting;
 };
 

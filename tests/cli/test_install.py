@@ -15,13 +15,15 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import support  # noqa: E402
 
-UNITS = ("mailwarden.service", "mailwarden-notify.service")
+UNITS = ("mailwarden.service", "mailwarden-notify.service", "mailwarden-ingest.service")
 # Tenths; design, section 9.
 EXPOSURE = "15"
 FILES = (
     "bin/mailwarden", "libexec/mailwarden/mailwarden-notify",
+    "libexec/mailwarden/mailwarden-ingest",
     "lib/systemd/system/mailwarden.service",
-    "lib/systemd/system/mailwarden-notify.service", "lib/sysusers.d/mailwarden.conf",
+    "lib/systemd/system/mailwarden-notify.service",
+    "lib/systemd/system/mailwarden-ingest.service", "lib/sysusers.d/mailwarden.conf",
     "lib/tmpfiles.d/mailwarden.conf", "lib/systemd/catalog/mailwarden.catalog",
     "share/mailwarden/mailwarden.schema.json", "share/mailwarden/rules.d/parsers/postfix.yaml",
     "share/man/man1/mailwarden.1", "share/man/man5/mailwarden.yaml.5",

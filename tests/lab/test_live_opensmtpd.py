@@ -3,17 +3,13 @@
 
 import time
 
-from live import main
+from live import Live, main
+from reports import Reports
 from scenarios import Outbound
 
 
-class Opensmtpd(Outbound):
+class Pace(Live):
     server = "opensmtpd"
-    LOGIN = "relay-login-impossible"
-    UNREACHABLE = "port-25-blocked generic-opensmtpd-network"
-    BOUNCES = "backscatter-bounces-opensmtpd"
-    RECEIPTS = 6, "backscatter-bounces-opensmtpd"  # its log tells no receipt from a bounce
-    TLS_WORDS = ("mta connecting", "mta connected", "mta tls", "mta server-cert-check")
     retry_at = 0
 
     def retry(self):
@@ -30,10 +26,22 @@ class Opensmtpd(Outbound):
             self.retry()
         return False
 
+
+class Opensmtpd(Pace, Outbound):
+    LOGIN = "relay-login-impossible"
+    UNREACHABLE = "port-25-blocked generic-opensmtpd-network"
+    BOUNCES = "backscatter-bounces-opensmtpd"
+    RECEIPTS = 6, "backscatter-bounces-opensmtpd"  # its log tells no receipt from a bounce
+    TLS_WORDS = ("mta connecting", "mta connected", "mta tls", "mta server-cert-check")
+
     # It connects to a peer once in ten seconds at most; enough of them to judge take minutes.
     test_certificate_no_longer_trusted = None
 
 
-del Outbound
+class OpensmtpdReports(Pace, Reports):
+    """Through an mda."""
+
+
+del Live, Outbound, Reports
 if __name__ == "__main__":
     main()

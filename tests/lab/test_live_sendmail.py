@@ -6,6 +6,7 @@ import contextlib
 import smtplib
 
 from live import lab, main
+from reports import Reports
 from scenarios import Outbound
 
 
@@ -29,6 +30,15 @@ class Sendmail(Outbound):
         self.end()
 
 
-del Outbound
+class SendmailReports(Reports):
+    """Through smrsh, as the owner of an :include: file."""
+    server = "sendmail"
+    BLOCK = ("opened provider-suspected microsoft-suspected-block",
+             "escalated provider-blocklisted microsoft-s3140")
+
+    retry = Sendmail.retry
+
+
+del Outbound, Reports
 if __name__ == "__main__":
     main()

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "core/mask.h"
-#include "parsers/bounce_text.h"
 #include "parsers/reply_facts.h"
 
 static void
@@ -151,109 +150,6 @@ test_status_words(void **state)
 	assert_null(status_words(STR("")).class);
 }
 
-/* --- bounce messages --- */
-
-struct groups {
-	struct buf text;
-	int n;
-};
-
-static void
-take_recipient(void *ctx, const struct bounce_recipient *r)
-{
-	struct groups *g = ctx;
-
-	g->n++;
-	buf_addf(&g->text, "%.*s|%.*s|%.*s|%.*s|%.*s\n", STR_ARG(r->recipient),
-	    STR_ARG(r->action), STR_ARG(r->status), STR_ARG(r->reply),
-	    STR_ARG(r->relay_name));
-}
-
-static void
-take_paragraph(void *ctx, struct str paragraph)
-{
-	struct groups *g = ctx;
-
-	g->n++;
-	buf_addf(&g->text, "%.*s\n", STR_ARG(paragraph));
-}
-
-static const char bounce[] = "Return-Path: <>\r\n"
-			     "Subject: Undelivered\r\n"
-			     "Content-Type: multipart/report; boundary=\"b\"\r\n"
-			     "\r\n"
-			     "--b\r\n"
-			     "Content-Type: text/plain\r\n"
-			     "\r\n"
-			     "This could not be\r\n"
-			     "delivered.\r\n"
-			     "\r\n"
-			     "<ann@example.org>: host mx said: 550 5.1.1 no\r\n"
-			     "--b\r\n"
-			     "Content-Type: message/delivery-status\r\n"
-			     "Content-Transfer-Encoding: quoted-printable\r\n"
-			     "\r\n"
-			     "Reporting-MTA: dns; mx1.example.net\r\n"
-			     "\r\n"
-			     "Final-Recipient: rfc822; <ann@example.org>\r\n"
-			     "Action: failed\r\n"
-			     "Status: 5.7.1 (refused)\r\n"
-			     "Remote-MTA: dns; mx.example.org (203.0.113.10)\r\n"
-			     "Diagnostic-Code: smtp; 550 5.7.1 blocked,\r\n"
-			     "\tsee http://example.org/?a=3D1 and lo=\r\n"
-			     "ng words\r\n"
-			     "\r\n"
-			     "Final-Recipient: rfc822; bob@example.org\r\n"
-			     "Action: delayed\r\n"
-			     "Status: 4.4.1\r\n"
-			     "\r\n"
-			     "--b\r\n"
-			     "Content-Type: message/rfc822\r\n"
-			     "\r\n"
-			     "Subject: secret\r\n"
-			     "\r\n"
-			     "450 of our own words\r\n";
-
-static void
-test_bounce(void **state)
-{
-	struct groups g = { 0 };
-
-	(void)state;
-	assert_true(bounce_is_message(str_of(bounce)));
-	assert_false(bounce_is_message(STR("550 5.7.1 no\n550 yes: no\n")));
-	assert_int_equal(bounce_each_recipient(str_of(bounce), take_recipient, &g), 2);
-	assert_text("recipients", buf_str(&g.text),
-	    "ann@example.org|failed|5.7.1|550 5.7.1 blocked, see http://example.org/?a=1 and "
-	    "long words|mx.example.org\n"
-	    "bob@example.org|delayed|4.4.1||\n");
-	buf_clear(&g.text);
-	assert_true(bounce_each_paragraph(str_of(bounce), take_paragraph, &g) >= 2);
-	assert_true(str_starts(buf_str(&g.text),
-	    STR("This could not be delivered.\n"
-		"<ann@example.org>: host mx said: 550 5.1.1 no\n")));
-	assert_true(str_find(buf_str(&g.text), STR("our own words")) < 0);
-	buf_done(&g.text);
-}
-
-/* Cut at every byte: no answer is required, only that nothing is read past the end. */
-static void
-test_bounce_cut(void **state)
-{
-	(void)state;
-	for (size_t n = 0; n < sizeof bounce; n++) {
-		struct groups g = { 0 };
-		char *exact = str_dup((struct str){ bounce, n });
-
-		assert_true(bounce_each_recipient((struct str){ exact, n }, take_recipient,
-				&g) >= 0);
-		assert_true(bounce_each_paragraph((struct str){ exact, n }, take_paragraph,
-				&g) >= 0);
-		buf_done(&g.text);
-		auto_free(&exact);
-	}
-}
-
 /* --- masking --- */
 
 static void
@@ -324,8 +220,6 @@ main(void)
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_status_words),
-		cmocka_unit_test(test_bounce),
-		cmocka_unit_test(test_bounce_cut),
 		cmocka_unit_test(test_mask),
 		cmocka_unit_test(test_mask_is_stable),
 	};

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "store/delivery.h"
+#include "store/reports.h"
 #include "store/stream.h"
 #include "store_box.h"
 
@@ -20,7 +21,7 @@ assert_same_place(const struct stream_place *a, const struct stream_place *b)
 static void
 make_version(struct box *b, int version)
 {
-	char sql[16384], command[400];
+	char sql[24576], command[400];
 	FILE *f;
 	sqlite3 *db;
 	char *why = NULL;
@@ -208,6 +209,30 @@ test_from_version_2(void **state)
 	assert_int_equal(unplanned, 1);
 }
 
+static void
+test_from_version_3(void **state)
+{
+	struct box *b = *state;
+	struct event ev = { .time_us = INT64_C(1800000000000000), .offset = -1 };
+	int sent = 0;
+
+	make_version(b, 3);
+	check_everything(b, "m5 accepted;c1 ;a9 attempt;e3 reject;");
+	check(b, delivery_each_of_notice(b->store, STR("0123456789ab.escalated.2"),
+		     check_delivery, &sent, &b->err));
+	assert_int_equal(sent, 1);
+	assert_int_equal(ask(b, "SELECT last_sent FROM channel"), 1800000009000000);
+	/* And reports find their place. */
+	event_set_num(&ev, EVF_kind, KIND_COMPLAINT);
+	event_set_text(&ev, EVF_report_id, STR("77aa-1"));
+	assert_int_equal(store_has_report(b->store, STR("77aa-1"), &b->err), 0);
+	check(b, store_begin(b->store, &b->err));
+	check(b, store_add_event(b->store, &ev, &b->err));
+	check(b, store_commit(b->store, &b->err));
+	assert_int_equal(store_has_report(b->store, STR("77aa-1"), &b->err), 1);
+	assert_int_equal(ask(b, "SELECT count FROM report_count"), 1);
+}
+
 /* And once more: a second opening changes nothing. */
 static void
 test_twice(void **state)
@@ -311,6 +336,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_from_version_1),
 		STORE_TEST(test_from_version_2),
+		STORE_TEST(test_from_version_3),
 		STORE_TEST(test_twice),
 		STORE_TEST(test_others_leave_it),
 		STORE_TEST(test_join),

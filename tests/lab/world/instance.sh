@@ -6,10 +6,12 @@
 #
 # ROOTS       the folder of roots.sh
 # RUN         this instance's folder, with what lab.py put into it: certificates, dnsmasq.conf
+# BUILD, SOURCE   mailwarden's, which the server's mail is piped into
 # LAB_MAX_SECONDS   it ends by itself after so long
 #
 # The server's root is RUN/root, seen from inside only. From outside: RUN/log/mail.log (a
-# traditional syslog file), RUN/log/journal (a journal), RUN/mail (mailboxes), RUN/relay/mail.
+# traditional syslog file), RUN/log/journal (a journal), RUN/mail (mailboxes), RUN/relay/mail,
+# RUN/state (what mailwarden keeps).
 set -eEuo pipefail
 server=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -120,6 +122,8 @@ root=$RUN/root
 . "$here/$server.sh"
 # shellcheck source=/dev/null
 . "$here/relay.sh"
+# shellcheck source=/dev/null
+. "$here/mailwarden.sh"
 
 make_root "$root" "$server"
 publish "$RUN/log" "$root/var/log"
@@ -135,6 +139,7 @@ in_root useradd -m "$user"
 cp "$here/aliases" "$root/etc/aliases"
 make_network
 start_logs
+install_mailwarden
 configure
 server_up
 start_relay

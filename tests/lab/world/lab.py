@@ -22,7 +22,8 @@ import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
+from support import BUILD, SOURCE  # noqa: E402
 from remote import Milter, Provider  # noqa: E402
 
 HOST, ADDRESS = "mail.example.net", "192.0.2.25"
@@ -173,7 +174,8 @@ class Lab:
 
     def start(self):
         environment = {**os.environ, "ROOTS": str(cache_folder()), "RUN": str(self.run),
-                       "LC_ALL": "C", "TZ": "UTC"}
+                       "BUILD": str(BUILD), "SOURCE": str(SOURCE), "LC_ALL": "C",
+                       "TZ": "UTC"}
         with open(self.run / "instance.log", "wb") as log:
             # Whatever ends this process ends unshare, and that the instance.
             self.process = subprocess.Popen(

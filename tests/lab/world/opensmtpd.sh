@@ -1,5 +1,6 @@
 # OpenSMTPD: port 25 (relays for 127.0.0.1). Debian 12's build cannot answer STARTTLS: its
-# privilege-separated keys fail under OpenSSL 3 (OpenSMTPD issue 1239). Sourced by instance.sh.
+# privilege-separated keys fail under OpenSSL 3 (OpenSMTPD issue 1239). Mail to bounces@ goes into
+# a pipe. Sourced by instance.sh.
 # shellcheck shell=bash disable=SC2154 # names of instance.sh
 
 configure() {
@@ -15,9 +16,11 @@ configure() {
 		listen on 127.0.0.1 hostname $host
 		listen on $ip hostname $host
 		action "mbox" mbox alias <aliases>
+		action "mailwarden" mda "$mailwarden ingest" alias { bounces = mailwarden }
 		action "out" relay src "$ip" helo "$host"
 		action "smarthost" relay host smtp+tls://smarthost@smarthost.example:587 auth <secrets>
 		match from local for domain "by-smarthost.example" action "smarthost"
+		match from any for rcpt-to "bounces@example.net" action "mailwarden"
 		match from any for domain <domains> action "mbox"
 		match from local for local action "mbox"
 		match from local for any action "out"

@@ -1,6 +1,21 @@
 # Postfix: port 25 (relays for 127.0.0.1), 587 with a login, and a filter behind it as dkimproxy
-# is: 10027, from there back to 10028. Sourced by instance.sh.
+# is: 10027, from there back to 10028; mail to bounces@ goes into a pipe by a transport, to reports@
+# by an alias, and to kept@ into a Maildir. Sourced by instance.sh.
 # shellcheck shell=bash disable=SC2154,SC2034 # names of instance.sh
+
+# An alias in a file of root's own would run the command as nobody.
+pipe_bounces() {
+	cat >>"$root/etc/postfix/master.cf" <<-X
+		mailwarden unix - n n - - pipe
+		  flags=R user=mailwarden argv=$mailwarden ingest
+	X
+	echo 'bounces: postmaster' >>"$root/etc/aliases" # else it would be an unknown user
+	mkdir "$root/etc/mailwarden/postfix"
+	printf 'reports: "|%s ingest"\nkept: %s/Maildir/\n' "$mailwarden" "$state" \
+		>"$root/etc/mailwarden/postfix/aliases"
+	in_root postalias /etc/mailwarden/postfix/aliases
+	in_root chown mailwarden /etc/mailwarden/postfix/aliases.db
+}
 
 configure() {
 	# Small times: one test sees a deferral, its retry and the end of a message.
@@ -13,7 +28,7 @@ configure() {
 		inet_interfaces = 127.0.0.1, $ip
 		inet_protocols = ipv4
 		smtp_bind_address = $ip
-		alias_maps = hash:/etc/aliases
+		alias_maps = hash:/etc/aliases, hash:/etc/mailwarden/postfix/aliases
 		alias_database = hash:/etc/aliases
 		biff = no
 		queue_run_delay = 2s
@@ -29,7 +44,9 @@ configure() {
 		smtp_sasl_password_maps = inline:{ { [smarthost.example]:587 = warden:wrong } }
 		smtp_sasl_security_options = noanonymous
 		smtp_sasl_auth_soft_bounce = yes
-		transport_maps = inline:{ { by-smarthost.example = smtp:[smarthost.example]:587 } }
+		transport_maps = inline:{
+		  { by-smarthost.example = smtp:[smarthost.example]:587 }
+		  { bounces@example.net = mailwarden: } }
 		smtpd_tls_security_level = may
 		smtpd_tls_cert_file = /etc/lab/good.pem
 		smtpd_tls_key_file = /etc/lab/good-key.pem
@@ -61,6 +78,7 @@ configure() {
 		  -o content_filter=
 		  -o smtpd_authorized_xforward_hosts=127.0.0.0/8
 	X
+	pipe_bounces
 	in_root newaliases
 }
 server_up() {

@@ -1,6 +1,17 @@
 # sendmail: port 25 (relays for 127.0.0.1), a milter at 127.0.0.1:8891 without which it takes no
-# mail, and a smarthost with a login for one domain. Sourced by instance.sh.
+# mail, and a smarthost with a login for one domain; mail to bounces@ is piped through smrsh.
+# Sourced by instance.sh.
 # shellcheck shell=bash disable=SC2154 # names of instance.sh
+
+# A program named in an :include: file runs as the file's owner, if that is a trusted user or
+# has a login shell; what an alias itself names runs as DefaultUser.
+pipe_bounces() {
+	ln -s "$mailwarden" "$root/etc/mail/smrsh/mailwarden"
+	printf '"|%s ingest"\n' "$mailwarden" >"$root/etc/mail/mailwarden"
+	in_root chown mailwarden:mailwarden /etc/mail/mailwarden
+	echo mailwarden >"$root/etc/mail/trusted-users"
+	echo 'bounces: :include:/etc/mail/mailwarden' >>"$root/etc/aliases"
+}
 
 configure() {
 	local etc=$root/etc/mail
@@ -30,6 +41,8 @@ configure() {
 		define(\`confPRIVACY_FLAGS', \`authwarnings')
 		define(\`ALIAS_FILE', \`/etc/aliases')
 		FEATURE(\`use_cw_file')
+		FEATURE(\`use_ct_file')
+		FEATURE(\`smrsh')
 		FEATURE(\`access_db', \`hash -T<TMPF> /etc/mail/access')
 		FEATURE(\`mailertable', \`hash -o /etc/mail/mailertable')
 		FEATURE(\`delay_checks')
@@ -59,6 +72,7 @@ configure() {
 		"$root/run/sendmail/mta"
 	chown 0:0 "$root/var/spool/mqueue"
 	chmod 700 "$root/var/spool/mqueue"
+	pipe_bounces
 	in_root newaliases
 }
 server_up() {

@@ -1,0 +1,107 @@
+#include "ingest/dsn_text.h"
+
+#include "ingest/report.h"
+
+static bool
+is_indented(struct str line)
+{
+	return line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t') &&
+	       str_trim(line).n > 0;
+}
+
+static void
+add_words(struct buf *out, struct str words)
+{
+	words = str_trim(words);
+	if (out->n > 0 && words.n > 0)
+		buf_add_char(out, ' ');
+	if (out->n < REPORT_FIELD_BYTES)
+		buf_add(out, str_head(words, REPORT_FIELD_BYTES - out->n));
+}
+
+/* The line behind "ADDRESS" or "<ADDRESS>"; p NULL if it begins otherwise. */
+static struct str
+behind_address(struct str line, struct str address)
+{
+	struct str none = { NULL, 0 };
+	bool angles = line.n > 0 && line.p[0] == '<';
+
+	line = str_skip(line, angles ? 1 : 0);
+	if (!str_eq_nocase(str_head(line, address.n), address))
+		return none;
+	line = str_skip(line, address.n);
+	if (angles && (line.n == 0 || line.p[0] != '>'))
+		return none;
+	line = str_skip(line, angles ? 1 : 0);
+	return line.p == NULL ? STR("") : line;
+}
+
+/* "    (reason: 550 5.1.1 ...)", sendmail's savemail.c. */
+static struct str
+reason_in(struct str line)
+{
+	struct str reason = str_trim(line);
+
+	if (!is_indented(line) || !str_starts(reason, STR("(reason: ")))
+		return (struct str){ NULL, 0 };
+	reason = str_skip(reason, STR("(reason: ").n);
+	return str_ends(reason, STR(")")) ? str_head(reason, reason.n - 1) : reason;
+}
+
+struct str
+dsn_text_reply(struct str text, struct str recipient, struct buf *out)
+{
+	buf_clear(out);
+	while (recipient.n > 0 && text.n > 0) {
+		struct str line = str_trim(str_cut(&text, '\n'));
+		struct str behind = behind_address(line, recipient), ahead = text;
+
+		if (behind.p == NULL)
+			continue;
+		if (behind.n == 0) {
+			add_words(out, reason_in(str_cut(&ahead, '\n')));
+		} else if (str_starts(behind, STR("... "))) {
+			add_words(out, str_skip(behind, 4));
+		} else if (behind.p[0] == ':') {
+			add_words(out, str_skip(behind, 1));
+			for (line = str_cut(&ahead, '\n'); out->n > 0 && is_indented(line);
+			     line = str_cut(&ahead, '\n'))
+				add_words(out, line);
+		}
+		if (out->n > 0)
+			break;
+	}
+	return buf_str(out);
+}
+
+/* Is it a line of a reply that goes on in the next (RFC 5321, 4.2.1)? */
+static bool
+goes_on(struct str line)
+{
+	return line.n > 3 && line.p[3] == '-' && line.p[0] >= '2' && line.p[0] <= '5';
+}
+
+struct str
+dsn_text_complete(struct str text, struct str reply, struct buf *out)
+{
+	buf_clear(out);
+	if (!goes_on(reply))
+		return reply;
+	while (text.n > 0) {
+		struct str line = str_cut(&text, '\n');
+
+		if (!str_starts(line, STR("<<< ")) ||
+		    !str_eq(str_trim(str_skip(line, 4)), str_trim(reply)))
+			continue;
+		add_words(out, reply);
+		for (bool more = true; more && str_starts(text, STR("<<< "));) {
+			line = str_trim(str_skip(str_cut(&text, '\n'), 4));
+			if (!str_eq(str_head(line, 3), str_head(reply, 3)))
+				break;
+			more = goes_on(line);
+			add_words(out, line);
+		}
+		return buf_str(out);
+	}
+	return reply;
+}
