@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "cli/keeper.h"
-#include "cli/kept.h"
+#include "cli/parse_lines.h"
 #include "cli/self.h"
 #include "core/clock.h"
 #include "parsers/parser.h"
@@ -17,9 +17,6 @@
 #include "rules/engine.h"
 #include "store/own_mail.h"
 #include "store/reports.h"
-
-/* Below MANY_LINES a batch is not worth other threads; each gets PORTION_LINES at a time. */
-enum { MANY_LINES = 2048, PORTION_LINES = 512 };
 
 #define HOUR_US (3600 * (int64_t)US_PER_S)
 /* The log's clock, where time passes without lines, stays so far behind: a line on its way
@@ -39,7 +36,6 @@ struct pipeline {
 	struct str source;           /* of the batch */
 	struct ledger_counts counts; /* of hour_us, not yet in the ledger */
 	int64_t hour_us;
-	const struct line *line;
 	int failed; /* of this batch, negative errno */
 	int64_t now_us;
 	int64_t
@@ -282,16 +278,15 @@ has_report(void *ctx, struct str report_id)
 }
 
 /* One event, in its turn: detectors, rows, counts. */
-static void
-take_event(struct pipeline *p, struct event *ev, struct str line)
+static int
+take_event(void *ctx, struct event *ev, struct str line)
 {
+	struct pipeline *p = ctx;
 	int64_t hour_us = ev->time_us - ev->time_us % HOUR_US;
 
-	if (p->failed < 0)
-		return;
 	if (engine_is_repeat(p->engine, ev)) { /* the same message, delivered twice */
 		p->counts.ignored++;
-		return;
+		return p->failed;
 	}
 	if (p->hour_us != 0 && hour_us != p->hour_us)
 		p->failed = flush_ledger(p);
@@ -303,173 +298,26 @@ take_event(struct pipeline *p, struct event *ev, struct str line)
 	else if (p->failed == 0)
 		p->failed =
 		    p->is_own ? take_own(p, ev) : store_add_event(p->store, ev, p->err);
-}
-
-static void
-count_result(struct ledger_counts *counts, struct self_samples *samples,
-    const struct line *line, enum parse_result result)
-{
-	if (result == PARSE_UNPARSED || result == PARSE_GAVE_UP) {
-		counts->unparsed++;
-		self_add_sample(samples, line);
-	} else if (result != PARSE_EVENT) {
-		counts->ignored++;
-	}
-}
-
-static void
-count_line(struct ledger_counts *counts, const struct line *line)
-{
-	counts->lines++;
-	counts->bytes += (int64_t)line->text.n + 1;
-	counts->truncated += line->truncated;
-}
-
-/* --- few lines: one after the other --- */
-
-static void
-on_event(void *ctx, struct event *ev)
-{
-	struct pipeline *p = ctx;
-
-	take_event(p, ev, p->line->text);
-}
-
-static int
-take_few(struct pipeline *p, const struct line *lines, size_t n)
-{
-	parser_set_reference(p->parsers[0], p->reference_us);
-	for (size_t i = 0; i < n && p->failed == 0; i++) {
-		p->line = &lines[i];
-		count_line(&p->counts, p->line);
-		count_result(&p->counts, &p->samples, p->line,
-		    parser_line(p->parsers[0], p->line, p->source, on_event, p));
-	}
-	return p->failed;
-}
-
-/* --- many lines: parsed on all cores, taken in order --- */
-
-struct many {
-	struct pipeline *p;
-	const struct line *lines;
-	size_t n, next;
-};
-
-/* A worker's portion; its events wait in `kept`. */
-struct portion {
-	const struct line *lines;
-	size_t n;
-	struct kept_list *kept;
-	struct ledger_counts counts;
-	struct self_samples samples;
-	const struct line *line;
-};
-
-static void *
-portion_new(void *ctx)
-{
-	struct portion *portion = calloc(1, sizeof *portion);
-
-	(void)ctx;
-	if (portion != NULL && (portion->kept = kept_new()) == NULL) {
-		free(portion);
-		return NULL;
-	}
-	return portion;
-}
-
-static void
-portion_free(void *ctx, void *slot)
-{
-	struct portion *portion = slot;
-
-	(void)ctx;
-	kept_free(portion->kept);
-	free(portion);
-}
-
-static int
-portion_fill(void *ctx, void *slot)
-{
-	struct many *many = ctx;
-	struct portion *portion = slot;
-
-	if (many->next == many->n)
-		return 0;
-	portion->lines = many->lines + many->next;
-	portion->n =
-	    many->n - many->next < PORTION_LINES ? many->n - many->next : PORTION_LINES;
-	many->next += portion->n;
-	return 1;
-}
-
-static void
-keep_event(void *ctx, struct event *ev)
-{
-	struct portion *portion = ctx;
-
-	kept_add(portion->kept, ev, portion->line->text);
-}
-
-static void
-portion_work(void *ctx, size_t worker, void *slot)
-{
-	struct many *many = ctx;
-	struct portion *portion = slot;
-	struct parser *parser = many->p->parsers[worker];
-
-	portion->counts = (struct ledger_counts){ 0 };
-	portion->samples.n = 0;
-	kept_clear(portion->kept);
-	parser_set_reference(parser, many->p->reference_us);
-	for (size_t i = 0; i < portion->n; i++) {
-		portion->line = &portion->lines[i];
-		count_line(&portion->counts, portion->line);
-		count_result(&portion->counts, &portion->samples, portion->line,
-		    parser_line(parser, portion->line, many->p->source, keep_event,
-			portion));
-	}
-}
-
-static int
-portion_take(void *ctx, void *slot)
-{
-	struct many *many = ctx;
-	struct pipeline *p = many->p;
-	struct portion *portion = slot;
-
-	if (portion->kept->failed)
-		return p->failed = err_set(p->err, -ENOMEM, "out of memory");
-	p->counts.lines += portion->counts.lines;
-	p->counts.bytes += portion->counts.bytes;
-	p->counts.ignored += portion->counts.ignored;
-	p->counts.unparsed += portion->counts.unparsed;
-	p->counts.truncated += portion->counts.truncated;
-	self_add_samples(&p->samples, &portion->samples);
-	for (size_t i = 0; i < portion->kept->n && p->failed == 0; i++)
-		take_event(p, &portion->kept->items[i].ev, portion->kept->items[i].line);
-	return p->failed;
-}
-
-static int
-take_many(struct pipeline *p, const struct line *lines, size_t n)
-{
-	struct many many = { .p = p, .lines = lines, .n = n };
-	const struct pool_job job = { &many, portion_new, portion_free, portion_fill,
-		portion_work, portion_take };
-	int r = pool_run(p->nparsers, &job);
-
-	if (r < 0 && p->failed == 0)
-		return err_set(p->err, r, "parse lines: %s", strerror(-r));
 	return p->failed;
 }
 
 static int
 take_lines(struct pipeline *p, const struct line *lines, size_t n)
 {
-	return n < MANY_LINES || p->nparsers < 2 ? take_few(p, lines, n)
-						 : take_many(p, lines, n);
+	const struct parse_job job = {
+		.parsers = p->parsers,
+		.nparsers = p->nparsers,
+		.reference_us = p->reference_us,
+		.source = p->source,
+		.lines = lines,
+		.n = n,
+		.counts = &p->counts,
+		.samples = &p->samples,
+		.take = take_event,
+		.ctx = p,
+	};
+
+	return parse_lines(&job, p->err);
 }
 
 /* What was rolled back the engine may know and the store not: it is built anew. */
