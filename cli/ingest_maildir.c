@@ -14,7 +14,7 @@
 #include "cli/ingest_read.h"
 #include "cli/ingest_take.h"
 
-#define SLACK_NS (60 * INT64_C(1000000000))
+#define SLACK_US (60 * INT64_C(1000000))
 
 enum after {
 	AFTER_LEAVE,
@@ -35,7 +35,7 @@ struct maildir {
 /* A message that may be new. */
 struct candidate {
 	char *name;
-	int64_t ctime_ns;
+	int64_t ctime_us;
 	enum maildir_part part;
 };
 
@@ -171,13 +171,17 @@ put_away(struct maildir *m, const char *path, struct str name, struct err *err)
 		buf_addf(&to, "%s/new/%.*s", m->other, STR_ARG(base));
 	if (to.failed)
 		return err_set(err, -ENOMEM, "out of memory");
-	if (rename(path, buf_cstr(&to)) == 0 || errno == ENOENT)
-		return 0; /* or somebody else has moved it */
-	if (errno == EXDEV && m->after == AFTER_MOVE)
+	if (rename(path, buf_cstr(&to)) == 0)
+		return 0;
+	int code = errno;
+
+	if (code == ENOENT && access(path, F_OK) != 0)
+		return 0; /* somebody else has moved it */
+	if (code == EXDEV && m->after == AFTER_MOVE)
 		return move_far(m, path, buf_cstr(&to), base, err);
-	return err_set(err, -errno, "move %s to %s: %s%s", path, buf_cstr(&to),
-	    strerror(errno),
-	    errno == EACCES || errno == EROFS
+	return err_set(err, -code, "move %s to %s: %s%s", path, buf_cstr(&to),
+	    strerror(code),
+	    code == EACCES || code == EROFS
 		? " (may this user write there? it was taken all the same)"
 		: "");
 }
@@ -248,30 +252,29 @@ take(struct maildir *m, enum maildir_part part, const char *name, struct err *er
 /* --- which are new --- */
 
 static int64_t
-ns(struct timespec t)
+us_of(struct timespec t)
 {
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
 }
 
 /* A message keeps its time of modification when it is renamed: what lies there for long is not
  * even read. */
 static bool
-is_candidate(const struct maildir *m, int folder, const char *name, int64_t *ctime_ns)
+is_candidate(const struct maildir *m, int folder, const char *name, int64_t *ctime_us)
 {
 	struct stat st;
 
 	if (name[0] == '.' || fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode))
 		return false;
-	*ctime_ns = ns(st.st_ctim);
+	*ctime_us = us_of(st.st_ctim);
 	return !seen_has(m->seen, str_of(name)) &&
-	       (m->setup->options->old ||
-		   ns(st.st_mtim) / 1000 > app_now_us() - INGEST_OLD_US);
+	       (m->setup->options->old || us_of(st.st_mtim) > app_now_us() - INGEST_OLD_US);
 }
 
 static bool
 add_candidate(struct candidates *list, enum maildir_part part, const char *name,
-    int64_t ctime_ns)
+    int64_t ctime_us)
 {
 	if (list->n == list->cap) {
 		size_t cap = list->cap == 0 ? 64 : list->cap * 2;
@@ -287,7 +290,7 @@ add_candidate(struct candidates *list, enum maildir_part part, const char *name,
 
 	if (copied == NULL)
 		return false;
-	list->items[list->n++] = (struct candidate){ copied, ctime_ns, part };
+	list->items[list->n++] = (struct candidate){ copied, ctime_us, part };
 	return true;
 }
 
@@ -300,24 +303,24 @@ scan_since(const struct maildir *m)
 {
 	const int64_t newest = seen_newest(m->seen);
 
-	return newest < SLACK_NS || newest / 1000 > app_now_us() ? 0 : newest - SLACK_NS;
+	return newest < SLACK_US || newest > app_now_us() ? 0 : newest - SLACK_US;
 }
 
 static int
 find_candidates(struct maildir *m, enum maildir_part part, struct candidates *list,
     struct err *err)
 {
-	const int64_t since_ns = scan_since(m);
+	const int64_t since_us = scan_since(m);
 	DIR *dir = opendir(m->parts[part]);
 	int r = 0;
 
 	if (dir == NULL)
 		return errno == ENOENT ? 0 : err_errno(err, "open", m->parts[part]);
 	for (const struct dirent *e; r == 0 && (e = readdir(dir)) != NULL;) {
-		int64_t ctime_ns;
+		int64_t ctime_us;
 
-		if (is_candidate(m, dirfd(dir), e->d_name, &ctime_ns) &&
-		    ctime_ns >= since_ns && !add_candidate(list, part, e->d_name, ctime_ns))
+		if (is_candidate(m, dirfd(dir), e->d_name, &ctime_us) &&
+		    ctime_us >= since_us && !add_candidate(list, part, e->d_name, ctime_us))
 			r = err_set(err, -ENOMEM, "out of memory");
 	}
 	(void)closedir(dir);
@@ -329,7 +332,7 @@ by_time(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
 
-	return x->ctime_ns != y->ctime_ns ? (x->ctime_ns < y->ctime_ns ? -1 : 1)
+	return x->ctime_us != y->ctime_us ? (x->ctime_us < y->ctime_us ? -1 : 1)
 					  : strcmp(x->name, y->name);
 }
 
@@ -345,7 +348,7 @@ take_candidates(struct maildir *m, struct candidates *list, struct err *err)
 
 		r = take(m, c->part, c->name, err);
 		if (r == 0)
-			seen_set_newest(m->seen, c->ctime_ns);
+			seen_set_newest(m->seen, c->ctime_us);
 	}
 	return r;
 }
@@ -371,16 +374,16 @@ int
 maildir_take(struct maildir *m, enum maildir_part part, const char *name, struct err *err)
 {
 	int folder = open(m->parts[part], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int64_t ctime_ns;
+	int64_t ctime_us;
 
 	if (folder < 0)
 		return errno == ENOENT ? 0 : err_errno(err, "open", m->parts[part]);
-	bool is_new = is_candidate(m, folder, name, &ctime_ns);
+	bool is_new = is_candidate(m, folder, name, &ctime_us);
 
 	(void)close(folder);
 	int r = is_new ? take(m, part, name, err) : 0;
 
 	if (is_new && r == 0)
-		seen_set_newest(m->seen, ctime_ns);
+		seen_set_newest(m->seen, ctime_us);
 	return r;
 }

@@ -16,7 +16,7 @@ static const char first_line[] = "mailwarden reports.seen 1";
 
 struct seen_maildir {
 	char *path;
-	int64_t newest_ns;
+	int64_t newest_us;
 	uint64_t names[SEEN_NAMES]; /* hashes; a ring */
 	size_t n;                   /* ever added */
 	bool *changed;
@@ -60,15 +60,15 @@ seen_of(struct seen *seen, const char *maildir)
 int64_t
 seen_newest(const struct seen_maildir *m)
 {
-	return m->newest_ns;
+	return m->newest_us;
 }
 
 void
-seen_set_newest(struct seen_maildir *m, int64_t ctime_ns)
+seen_set_newest(struct seen_maildir *m, int64_t ctime_us)
 {
-	if (ctime_ns <= m->newest_ns)
+	if (ctime_us <= m->newest_us)
 		return;
-	m->newest_ns = ctime_ns;
+	m->newest_us = ctime_us;
 	*m->changed = true;
 }
 
@@ -195,7 +195,7 @@ print(const struct seen *seen, struct buf *out)
 		const struct seen_maildir *m = seen->maildirs[i];
 		size_t from = m->n < SEEN_NAMES ? 0 : m->n - SEEN_NAMES;
 
-		buf_addf(out, "maildir %lld %s\n", (long long)m->newest_ns, m->path);
+		buf_addf(out, "maildir %lld %s\n", (long long)m->newest_us, m->path);
 		for (size_t k = from; k < m->n; k++)
 			buf_addf(out, "name %016llx\n",
 			    (unsigned long long)m->names[k % SEEN_NAMES]);

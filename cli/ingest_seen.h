@@ -28,9 +28,9 @@ void seen_free(struct seen *seen); /* NULL is fine */
 
 /* NULL: too many, or no memory. */
 struct seen_maildir *seen_of(struct seen *seen, const char *maildir);
-/* Nanoseconds since 1970; 0: never looked. */
+/* Microseconds since 1970; 0: never looked. */
 int64_t seen_newest(const struct seen_maildir *m);
-void seen_set_newest(struct seen_maildir *m, int64_t ctime_ns); /* only forward */
+void seen_set_newest(struct seen_maildir *m, int64_t ctime_us); /* only forward */
 /* name: of the file; flags behind ":2," do not count. */
 bool seen_has(const struct seen_maildir *m, struct str name);
 void seen_add(struct seen_maildir *m, struct str name);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -23,7 +24,8 @@ enum {
 
 struct watch;
 
-/* new/ or cur/ of a Maildir: either its own events come, or it is waited for. */
+/* new/ or cur/ of a Maildir. The folder above it is watched, too: it may come, or another may
+ * take its place. */
 struct folder {
 	struct watch *watch;
 	struct maildir *maildir;
@@ -31,6 +33,8 @@ struct folder {
 	sd_event_source *events;
 	struct file_watch *parent;
 	sd_event_source *parent_io;
+	dev_t dev; /* of the folder whose events come */
+	ino_t ino;
 	struct err trouble;
 };
 
@@ -134,6 +138,16 @@ look_again(struct watch *w, uint64_t after_s)
 
 static bool open_folder(struct folder *f);
 
+/* Do the events come from the folder that is at the path? */
+static bool
+is_same(const struct folder *f)
+{
+	struct stat st;
+
+	return stat(maildir_part_path(f->maildir, f->part), &st) == 0 &&
+	       st.st_dev == f->dev && st.st_ino == f->ino;
+}
+
 static int
 on_parent(sd_event_source *source, int fd, uint32_t events, void *ctx)
 {
@@ -142,22 +156,19 @@ on_parent(sd_event_source *source, int fd, uint32_t events, void *ctx)
 	(void)source;
 	(void)fd;
 	(void)events;
-	if (file_watch_drain(f->parent) && open_folder(f))
+	if (!file_watch_drain(f->parent))
+		return 0;
+	if (f->events != NULL && !is_same(f))
+		f->events = sd_event_source_disable_unref(f->events);
+	if (f->events != NULL)
+		(void)file_watch_refresh(f->parent, NULL);
+	else if (open_folder(f))
 		scan_all(f->watch);
 	return 0;
 }
 
-static void
-stop_waiting(struct folder *f)
-{
-	f->parent_io = sd_event_source_disable_unref(f->parent_io);
-	file_watch_close(f->parent);
-	f->parent = NULL;
-}
-
-/* For it to come, or for its rights to change. */
 static int
-wait_for_folder(struct folder *f, struct err *err)
+watch_parent(struct folder *f, struct err *err)
 {
 	int r = 0;
 
@@ -175,7 +186,9 @@ static void
 close_folder(struct folder *f)
 {
 	f->events = sd_event_source_disable_unref(f->events);
-	stop_waiting(f);
+	f->parent_io = sd_event_source_disable_unref(f->parent_io);
+	file_watch_close(f->parent);
+	f->parent = NULL;
 }
 
 static int
@@ -242,24 +255,23 @@ tell_folder(struct folder *f, int code)
 static bool
 open_folder(struct folder *f)
 {
+	const char *path = maildir_part_path(f->maildir, f->part);
+	struct stat st;
 	struct err err;
-	int r = add_events(f);
+	/* First the one above it: ours may come in between. */
+	int above = watch_parent(f, &err);
+	int r = stat(path, &st) < 0 ? -errno : add_events(f);
 
 	if (r < 0) {
-		/* First the wait, then a second look: it may come in between. */
-		int waits = wait_for_folder(f, &err);
-
-		r = add_events(f);
-		if (r < 0) {
-			tell_folder(f, r);
-			if (waits < 0) /* nothing will wake us */
-				look_again(f->watch, AGAIN_AT_MOST_S);
-			return false;
-		}
+		tell_folder(f, r);
+		if (above < 0) /* nothing will wake us */
+			look_again(f->watch, AGAIN_AT_MOST_S);
+		return false;
 	}
-	stop_waiting(f);
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
 	f->trouble.text[0] = '\0';
-	fprintf(stderr, "watching maildir=%s\n", maildir_part_path(f->maildir, f->part));
+	fprintf(stderr, "watching maildir=%s\n", path);
 	return true;
 }
 

@@ -248,14 +248,15 @@ find_reply(struct dsn *d, const struct event *ev)
 {
 	static const enum event_field who[] = { EVF_recipient, EVF_original_recipient };
 	struct str reply = typed_of(buf_str(&d->values[FIELD_DIAGNOSTIC_CODE])).value;
+	struct str said = { NULL, 0 };
 
 	if (reply.n == 0)
 		reply = typed_of(buf_str(&d->values[FIELD_SUPPLEMENTARY_INFO])).value;
-	if (reply.n > 0)
+	if (!dsn_says_nothing(reply))
 		return dsn_text_complete(d->parts->text, reply, &d->reply);
-	for (size_t i = 0; reply.n == 0 && i < sizeof who / sizeof *who; i++)
-		reply = dsn_text_reply(d->parts->text, event_text(ev, who[i]), &d->reply);
-	return reply;
+	for (size_t i = 0; said.n == 0 && i < sizeof who / sizeof *who; i++)
+		said = dsn_text_reply(d->parts->text, event_text(ev, who[i]), &d->reply);
+	return said.n > 0 ? said : reply;
 }
 
 /* "5.0.0" says no more than "failed": then the reply's own counts, of the same class. */
@@ -283,8 +284,15 @@ set_reply(struct dsn *d, struct event *ev)
 		if (code == 0 && reply.n == 3) /* a code and no words */
 			(void)str_to_int(reply, &code);
 	}
-	if (code >= 200 && code <= 599)
+	/* AOL's gateways reported failures with the success of another command */
+	bool trouble = str_eq(action, STR("failed")) || str_eq(action, STR("delayed"));
+
+	if (code >= (trouble ? 400 : 200) && code <= 599)
 		event_set_num(ev, EVF_smtp_code, code);
+	if (trouble && status.n > 0 && status.p[0] == '2')
+		status.n = 0;
+	if (trouble && replied.n > 0 && replied.p[0] == '2')
+		replied.n = 0;
 	status = better_status(status, replied);
 	if (status.n > 0)
 		event_set_text(ev, EVF_status, status);

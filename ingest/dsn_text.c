@@ -81,6 +81,37 @@ goes_on(struct str line)
 	return line.n > 3 && line.p[3] == '-' && line.p[0] >= '2' && line.p[0] <= '5';
 }
 
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+}
+
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool
+dsn_says_nothing(struct str reply)
+{
+	for (size_t i = 0; i < reply.n; i++) {
+		size_t from = i;
+
+		while (i < reply.n && is_letter(reply.p[i]))
+			i++;
+		struct str word = str_head(str_skip(reply, from), i - from);
+
+		bool in_code = word.n > 0 && ((from > 0 && is_digit(reply.p[from - 1])) ||
+						 (i < reply.n && is_digit(reply.p[i])));
+
+		if (in_code || (word.n > 2 && !str_eq_nocase(word, STR("error"))))
+			return false;
+	}
+	return true;
+}
+
 struct str
 dsn_text_complete(struct str text, struct str reply, struct buf *out)
 {

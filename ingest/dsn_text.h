@@ -16,6 +16,9 @@
  * nothing. */
 struct str dsn_text_reply(struct str text, struct str recipient, struct buf *out);
 
+/* Only numbers, or "Error 1", "250 OK": no word of three letters, and no code as S3140. */
+bool dsn_says_nothing(struct str reply);
+
 /* A reply that goes on ("550-5.7.26 ...") with the rest that the transcript has. */
 struct str dsn_text_complete(struct str text, struct str reply, struct buf *out);
 

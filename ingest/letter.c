@@ -87,6 +87,21 @@ is_attached_file(GMimePart *part)
 	return d != NULL && g_mime_content_disposition_is_attachment(d);
 }
 
+/* "details.txt": gateways that do not know the type of the status part rename it. */
+static void
+take_attached_status(struct letter *l, GMimePart *part)
+{
+	AUTO(buf_done) struct buf bytes = { 0 };
+
+	if (l->status.n > 0)
+		return;
+	add_decoded(&bytes, part);
+	struct str text = str_trim(buf_str(&bytes)), status = pasted_status(text);
+
+	if (status.p == text.p)
+		buf_add(&l->status, str_head(status, REPORT_TEXT_BYTES));
+}
+
 static void
 take_text(struct walk *w, GMimePart *part, struct str subtype)
 {
@@ -99,7 +114,7 @@ take_text(struct walk *w, GMimePart *part, struct str subtype)
 	size_t max = html ? (size_t)HTML_BYTES : (size_t)REPORT_TEXT_BYTES;
 
 	/* what stands behind the returned message is a list's footer or a virus checker's */
-	if ((l->has_returned && l->text.n > 0) || is_attached_file(part) || out->n >= max)
+	if ((l->has_returned && l->text.n > 0) || out->n >= max)
 		return;
 	add_decoded(&bytes, part);
 	if (out->n > 0 && out->p[out->n - 1] != '\n')
@@ -213,10 +228,14 @@ take_part(struct walk *w, GMimePart *part)
 		take_returned(w, part, false);
 	else if (str_eq_nocase(type, STR("message/rfc822")) ||
 		 str_eq_nocase(type, STR("message/rfc2822")) ||
-		 str_eq_nocase(type, STR("message/global")))
-		take_returned(w, part, true);
-	else if (!take_attachment(w, part, type) && str_eq_nocase(media, STR("text")))
+		 str_eq_nocase(type, STR("message/global")) ||
+		 str_ends_nocase(file_name(w, part), STR(".eml")))
+		take_returned(w, part, true); /* webmail attaches it as a file of bytes */
+	else if (!take_attachment(w, part, type) && str_eq_nocase(media, STR("text")) &&
+		 !is_attached_file(part))
 		take_text(w, part, sub);
+	else if (str_eq_nocase(media, STR("text")))
+		take_attached_status(w->letter, part);
 }
 
 static void

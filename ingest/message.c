@@ -11,6 +11,7 @@
 #include "ingest/complaint.h"
 #include "ingest/dmarc.h"
 #include "ingest/dsn.h"
+#include "ingest/dsn_text.h"
 #include "ingest/fields.h"
 #include "ingest/letter.h"
 #include "ingest/tls_report.h"
@@ -19,6 +20,7 @@
 enum {
 	INNER_DEPTH = 4, /* of messages in messages that are looked into */
 	ID_DIGITS = 16,
+	UNNAMED_REPLY_BYTES = 1000, /* of a text that names no recipient */
 	NO_REPORT = 0, /* what the readers below give, if it is none of theirs */
 };
 
@@ -125,7 +127,7 @@ is_trouble(struct str action)
 	return str_eq(action, STR("failed")) || str_eq(action, STR("delayed"));
 }
 
-/* Status fields without a reply: a rule may have found it in the text. */
+/* Status fields without a telling reply: a rule may have found it in the text. */
 static int
 take_dsn(void *ctx, const struct event *ev)
 {
@@ -133,7 +135,8 @@ take_dsn(void *ctx, const struct event *ev)
 	struct event merged = *ev;
 	const struct bounce_find *find;
 
-	if (event_text(ev, EVF_reply).n > 0 || !is_trouble(event_text(ev, EVF_dsn_action)))
+	if (!dsn_says_nothing(event_text(ev, EVF_reply)) ||
+	    !is_trouble(event_text(ev, EVF_dsn_action)))
 		return hand_over(m, ev);
 	int r = bounce_finds_ask(&m->finds, m->rules, &m->letter, NULL);
 
@@ -146,8 +149,10 @@ take_dsn(void *ctx, const struct event *ev)
 			EVF_relay_name, EVF_relay_ip };
 
 		bounce_find_event(find, &found);
+		if (event_has(&found, EVF_reply))
+			merged.has &= ~EVENT_BIT(EVF_reply);
 		for (size_t i = 0; i < sizeof lent / sizeof *lent; i++)
-			if (!event_has(ev, lent[i]) && event_has(&found, lent[i])) {
+			if (!event_has(&merged, lent[i]) && event_has(&found, lent[i])) {
 				merged.v[lent[i]] = found.v[lent[i]];
 				merged.has |= EVENT_BIT(lent[i]);
 			}
@@ -189,19 +194,10 @@ has_any(struct str text, const struct str *words, size_t n)
 	return false;
 }
 
-/* A null reverse-path (RFC 5321, 4.5.5), an automatic answer (RFC 3834, 5), or a sender
- * or subject as mail servers use them. */
+/* A null reverse-path (RFC 5321, 4.5.5) or an automatic answer (RFC 3834, 5). */
 static bool
-looks_like_bounce(const struct message *m)
+is_automatic(const struct message *m)
 {
-	static const struct str froms[] = { STR_INIT("mailer-daemon"),
-		STR_INIT("postmaster"), STR_INIT("mail delivery"), STR_INIT("mail system"),
-		STR_INIT("mailer"), STR_INIT("mdaemon"), STR_INIT("mmdf"),
-		STR_INIT("system administrator"), STR_INIT("microsoftexchange") };
-	static const struct str subjects[] = { STR_INIT("undeliver"), STR_INIT("deliver"),
-		STR_INIT("returned"), STR_INIT("failure"), STR_INIT("bounce"),
-		STR_INIT("delayed"), STR_INIT("rejected"), STR_INIT("returning message"),
-		STR_INIT("mail fail"), STR_INIT("could not send") };
 	AUTO(buf_done) struct buf value = { 0 };
 	struct str header = m->letter.header;
 	struct str path = fields_find(header, STR("Return-Path"), &value);
@@ -213,10 +209,38 @@ looks_like_bounce(const struct message *m)
 
 	return (automatic.n > 0 && !str_eq_nocase(first_word(automatic), STR("no"))) ||
 	       fields_find(header, STR("X-Failed-Recipients"), &value).p != NULL ||
-	       str_eq_nocase(buf_str(&m->letter.type), STR("multipart/report")) ||
-	       has_any(buf_str(&m->letter.from), froms, sizeof froms / sizeof *froms) ||
-	       has_any(buf_str(&m->letter.subject), subjects,
-		   sizeof subjects / sizeof *subjects);
+	       str_find_nocase(buf_str(&m->letter.from), STR("mailer-daemon")) >= 0 ||
+	       str_eq_nocase(buf_str(&m->letter.type), STR("multipart/report"));
+}
+
+/* A sender as mail servers use it. */
+static bool
+is_from_server(const struct message *m)
+{
+	static const struct str froms[] = { STR_INIT("mailer-daemon"),
+		STR_INIT("postmaster"), STR_INIT("mail delivery"), STR_INIT("mail system"),
+		STR_INIT("mailer"), STR_INIT("mdaemon"), STR_INIT("mmdf"),
+		STR_INIT("system administrator"), STR_INIT("microsoftexchange") };
+
+	return has_any(buf_str(&m->letter.from), froms, sizeof froms / sizeof *froms);
+}
+
+static bool
+has_failure_subject(const struct message *m)
+{
+	static const struct str subjects[] = { STR_INIT("undeliver"), STR_INIT("deliver"),
+		STR_INIT("returned"), STR_INIT("failure"), STR_INIT("bounce"),
+		STR_INIT("delayed"), STR_INIT("rejected"), STR_INIT("returning message"),
+		STR_INIT("mail fail"), STR_INIT("could not send") };
+
+	return has_any(buf_str(&m->letter.subject), subjects,
+	    sizeof subjects / sizeof *subjects);
+}
+
+static bool
+looks_like_bounce(const struct message *m)
+{
+	return is_automatic(m) || is_from_server(m) || has_failure_subject(m);
 }
 
 /* People quote bounces in what they write to each other. */
@@ -229,6 +253,56 @@ is_answer(const struct message *m)
 	       fields_find(m->letter.header, STR("References"), &value).n > 0;
 }
 
+/* The one recipient of the returned message; n 0 if there are more, or none. */
+static struct str
+returned_to(const struct message *m, struct buf *work)
+{
+	AUTO(buf_done) struct buf cc = { 0 };
+	struct str to = fields_find(m->parts.returned, STR("To"), work);
+
+	if (fields_find(m->parts.returned, STR("Cc"), &cc).n > 0)
+		return (struct str){ NULL, 0 };
+	struct str address = address_in_header(to);
+	ptrdiff_t at = str_find_char(to, '@');
+
+	if (at < 0 || at != str_rfind_char(to, '@') || str_find_char(address, '@') < 0)
+		return (struct str){ NULL, 0 };
+	return address;
+}
+
+/*
+ * Words of a failure that name nobody: it was for the one whom the returned message is for.
+ * Only from a mail server that says so in the subject: whoever is on vacation may return
+ * the message too.
+ */
+static int
+read_unnamed(struct message *m)
+{
+	AUTO(buf_done) struct buf to = { 0 }, words = { 0 };
+	struct str text = m->parts.text, recipient = returned_to(m, &to);
+	struct event ev = { .offset = -1 };
+
+	if (recipient.n == 0 || !is_from_server(m) || !has_failure_subject(m) ||
+	    str_eq_nocase(buf_str(&m->letter.report_type),
+		STR("disposition-notification")))
+		return NO_REPORT;
+	while (text.n > 0 && words.n < UNNAMED_REPLY_BYTES) {
+		struct str line = str_trim(str_cut(&text, '\n'));
+
+		if (line.n > 0 && words.n > 0)
+			buf_add_char(&words, ' ');
+		buf_add(&words, str_head(line, UNNAMED_REPLY_BYTES));
+	}
+	const struct bounce_find find = { .recipient = recipient,
+		.reply = buf_str(&words) };
+
+	bounce_find_event(&find, &ev);
+	dsn_set_message(&m->parts, m->host, &ev);
+	int r = hand_over(m, &ev);
+
+	return r < 0 ? r : (int)m->out->events;
+}
+
 static int
 read_bounce(struct message *m, struct err *err)
 {
@@ -239,6 +313,8 @@ read_bounce(struct message *m, struct err *err)
 		r = dsn_read(&m->parts, m->host, &sink, err);
 	if (r == 0 && (looks_like_bounce(m) || !is_answer(m)))
 		r = read_finds(m, err);
+	if (r == 0 && is_automatic(m))
+		r = read_unnamed(m);
 	if (r > 0)
 		m->out->kind = REPORT_BOUNCE;
 	return r;
@@ -399,7 +475,8 @@ read_message(const struct message *like, struct str text, int depth, struct err 
 		return r;
 	/* forwarded as an attachment; of what a bounce returns nothing is a report to us */
 	for (size_t i = 0; depth < INNER_DEPTH && i < m.letter.ninner; i++) {
-		if (m.letter.status.n > 0 || looks_like_bounce(&m))
+		/* the subject tells nothing: people forward with the subject of the bounce */
+		if (m.letter.status.n > 0 || is_automatic(&m))
 			break;
 		r = read_message(like, buf_str(&m.letter.inner[i]), depth + 1, NULL);
 		if (r > 0)

@@ -22,8 +22,12 @@ import support  # noqa: E402
 from smtp_server import PASSWORD, USER, Handler, Pki, Server  # noqa: E402
 from support import wait_until  # noqa: E402
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "cli"))
+from report_mail import bounce  # noqa: E402
+
 BOOT_S = 120
-UNITS = ("mailwarden", "mailwarden-notify")
+UNITS = ("mailwarden", "mailwarden-notify", "mailwarden-ingest")
+MAILDIR = "/home/postmaster/Maildir"
 LINE = ("4bXkWz000001f: to=<joe@hotmail.com>, relay=hotmail-com.olc.protection.outlook.com"
         "[203.0.113.10]:25, delay=1.4, delays=0.1/0/0.7/0.6, dsn=5.7.1, status=bounced (host "
         "hotmail-com.olc.protection.outlook.com[203.0.113.10] said: 550 5.7.1 Unfortunately, "
@@ -93,7 +97,10 @@ class Machine:
         (self.root / "etc/machine-id").unlink(missing_ok=True)
         self.write("/etc/fstab", "")
         self.write("/etc/systemd/system/lab.target", TARGET)
-        self.write("/etc/systemd/system/mailwarden.service.d/lab.conf", DROP_IN)
+        for unit in ("mailwarden", "mailwarden-ingest"):
+            self.write(f"/etc/systemd/system/{unit}.service.d/lab.conf", DROP_IN)
+        for part in ("tmp", "new", "cur"):
+            (self.root / MAILDIR[1:] / part).mkdir(parents=True, exist_ok=True)
         self.write("/etc/systemd/system/mailwarden-notify.service.d/lab.conf",
                    DROP_IN + CREDENTIAL)
 
@@ -129,7 +136,7 @@ class Machine:
 
     def said(self):
         return self.do("journalctl", "-b", "--no-pager", "-o", "short", "-u", UNITS[0], "-u",
-                       UNITS[1], "-u", "init.scope").stdout[-6000:]
+                       UNITS[1], "-u", UNITS[2], "-u", "init.scope").stdout[-6000:]
 
     def main_pid(self, unit):
         """As this machine counts."""
@@ -188,7 +195,8 @@ class Units(unittest.TestCase):
                       pathlib.Path(cls.pki.path("ca.pem")).read_text())
         machine.write("/etc/mailwarden/relay-password", PASSWORD + "\n", 0o600)
         machine.write("/etc/mailwarden/mailwarden.yaml", "\n".join([
-            "host: mx1.example.org", "sources: [journal]", "alerts:", "  relay:",
+            "host: mx1.example.org", "sources: [journal]", "reports:",
+            f"  maildir: {MAILDIR}", "alerts:", "  relay:",
             f"    url: smtp://localhost:{cls.server.port}", f"    user: {USER}",
             "    password_file: credential:relay-password",
             "    ca_file: /etc/mailwarden/ca.pem", "    from: warden@example.org",
@@ -218,6 +226,25 @@ class Units(unittest.TestCase):
         self.until(lambda: "[critical]" in self.machine.do(
             "journalctl", "-b", "-o", "cat", "-t", "mailwarden").stdout, "the journal has it")
 
+    def test_2_from_a_maildir_to_the_store(self):
+        """Read in /home, by a process in a jail of its own, and an event a moment later."""
+        self.machine.write(f"{MAILDIR}/new/1.mx1", bounce("maildir@example.net").decode())
+        self.until(lambda: "maildir@example.net" in self.machine.do(
+            "env", "ASAN_OPTIONS=detect_leaks=0", "mailwarden", "events", "--json",
+            "--since", "1d").stdout, "it is an event")
+
+    def test_2_from_a_pipe_to_the_store(self):
+        """As a mail server runs it: by the user mailwarden, without any setting."""
+        self.machine.write("/home/postmaster/bounce", bounce("pipe@example.net", 2).decode())
+        done = self.machine.do("setpriv", "--reuid=mailwarden", "--regid=mailwarden",
+                               "--clear-groups", "env", "-i", "ASAN_OPTIONS=detect_leaks=0",
+                               "sh", "-c", "exec /usr/local/bin/mailwarden ingest "
+                               "</home/postmaster/bounce")
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+        self.until(lambda: "pipe@example.net" in self.machine.do(
+            "env", "ASAN_OPTIONS=detect_leaks=0", "mailwarden", "events", "--json",
+            "--since", "1d").stdout, "it is an event")
+
     def test_3_rights(self):
         folder = self.machine.do("stat", "-c", "%A %U %G", "/var/lib/mailwarden").stdout
         self.assertEqual(folder.strip(), "drwxrws--- mailwarden mailwarden")
@@ -238,6 +265,9 @@ class Units(unittest.TestCase):
             self.assertTrue(not path.exists() or not os.listdir(path), folder)
         self.assertNotEqual(*(os.stat(f"/proc/{pid}").st_uid if pid == watcher else
                               self.user_of(pid) for pid in (watcher, notifier)))
+        reader = self.machine.main_pid("mailwarden-ingest")
+        devices = pathlib.Path(f"/proc/{reader}/net/dev").read_text()
+        self.assertEqual(len(devices.splitlines()), 3, devices)
         limits = pathlib.Path(f"/proc/{notifier}/limits").read_text()
         self.assertRegex(limits, r"Max core file size +0 +0 ")
 
@@ -263,7 +293,7 @@ class Units(unittest.TestCase):
                    "rules reloaded" in self.machine.said(), "both say so")
 
     def test_7_kill(self):
-        """Both come back by themselves."""
+        """They come back by themselves."""
         for unit in UNITS:
             before = self.machine.show(unit, "MainPID")
             self.machine.do("systemctl", "kill", "-s", "KILL", unit)
