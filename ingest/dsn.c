@@ -306,6 +306,8 @@ set_relay(struct dsn *d, struct event *ev)
 	struct named_host relay = host_of(buf_str(&d->values[FIELD_REMOTE_MTA]));
 
 	if (relay.name.n == 0)
+		relay.name = dsn_text_relay(d->parts->text, event_text(ev, EVF_reply));
+	if (relay.name.n == 0)
 		relay.name = reply_host(event_text(ev, EVF_reply));
 	if (relay.name.n > 0)
 		event_set_text(ev, EVF_relay_name, relay.name);

@@ -136,3 +136,25 @@ dsn_text_complete(struct str text, struct str reply, struct buf *out)
 	}
 	return reply;
 }
+
+struct str
+dsn_text_relay(struct str text, struct str reply)
+{
+	const struct str talking = STR("... while talking to ");
+	struct str relay = { NULL, 0 };
+
+	while (reply.n > 0 && text.n > 0) {
+		struct str line = str_trim(str_cut(&text, '\n'));
+
+		if (str_starts(line, talking)) {
+			relay = str_skip(line, talking.n);
+			while (relay.n > 0 &&
+			       (relay.p[relay.n - 1] == ':' || relay.p[relay.n - 1] == '.'))
+				relay.n--;
+		} else if (str_starts(line, STR("<<< ")) &&
+			   str_starts(reply, str_skip(line, 4))) {
+			return relay;
+		}
+	}
+	return (struct str){ NULL, 0 };
+}

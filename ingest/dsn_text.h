@@ -16,6 +16,12 @@
  * nothing. */
 struct str dsn_text_reply(struct str text, struct str recipient, struct buf *out);
 
+/*
+ * Who said it: of the hosts that sendmail's transcript talks to ("... while talking to
+ * mx.example.org.:", deliver.c) the one whose reply ("<<< 550 ...") begins like this.
+ */
+struct str dsn_text_relay(struct str text, struct str reply);
+
 /* Only numbers, or "Error 1", "250 OK": no word of three letters, and no code as S3140. */
 bool dsn_says_nothing(struct str reply);
 
