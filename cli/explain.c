@@ -383,11 +383,14 @@ int
 explain_text(struct explain *ex, struct str text, struct err *err)
 {
 	AUTO(buf_done) struct buf reply = { 0 };
+	AUTO(buf_done) struct buf diagnostic = { 0 };
 
 	if (explain_is_message(text))
 		return explain_message(ex, text, err);
 	if (explain_is_status(text))
 		return explain_status(ex, text, err);
+	if (explain_diagnostic(text, &diagnostic).n > 0)
+		text = buf_str(&diagnostic);
 	size_t before = ex->printed;
 
 	while (text.n > 0) {

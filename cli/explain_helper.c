@@ -96,6 +96,28 @@ explain_is_status(struct str text)
 	return false;
 }
 
+struct str
+explain_diagnostic(struct str text, struct buf *out)
+{
+	struct str rest = header_of(str_trim(text)), field;
+	size_t diagnostics = 0;
+
+	buf_clear(out);
+	while (rest.n > 0) {
+		if (!next_field(&rest, &field) || field_name(field).n == 0)
+			return (struct str){ NULL, 0 };
+		if (!str_eq_nocase(field_name(field), STR("Diagnostic-Code")))
+			continue;
+		if (++diagnostics > 1)
+			return (struct str){ NULL, 0 };
+		while (field.n > 0) {
+			buf_add(out, str_trim(str_cut(&field, '\n')));
+			buf_add_char(out, ' ');
+		}
+	}
+	return str_trim(buf_str(out));
+}
+
 void
 explain_date(struct str message, struct buf *out)
 {

@@ -16,6 +16,9 @@
 bool explain_is_message(struct str text);
 /* Is it the fields of a delivery status (RFC 3464) alone, as people paste them? */
 bool explain_is_status(struct str text);
+/* Status fields that were pasted without their recipient: the Diagnostic-Code, unfolded into
+ * *out, tells all that they say. n 0: there are other lines, or no such field. */
+struct str explain_diagnostic(struct str text, struct buf *out);
 /* Value of the message's own Date field, unfolded; empty if it has none. */
 void explain_date(struct str message, struct buf *out);
 

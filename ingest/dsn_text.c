@@ -96,6 +96,11 @@ is_digit(char c)
 bool
 dsn_says_nothing(struct str reply)
 {
+	enum { EX_FIRST = 64, EX_LAST = 78 }; /* sysexits.h: how a program ended */
+	int64_t number = 0;
+
+	if (str_to_int(reply, &number) && number >= EX_FIRST && number <= EX_LAST)
+		return false;
 	for (size_t i = 0; i < reply.n; i++) {
 		size_t from = i;
 

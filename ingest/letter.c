@@ -308,8 +308,9 @@ parse_repaired(struct str message)
 	    g_mime_multipart_get_count(GMIME_MULTIPART(object)) > 0)
 		return object;
 	(void)header_of(message, &body);
+	/* without any boundary it is text, whatever the header says */
 	if (!guess_boundary(body, &repaired))
-		return object;
+		buf_add(&repaired, STR("Content-Type: text/plain\n\n"));
 	buf_add(&repaired, body);
 	g_object_unref(object);
 	return parse(buf_str(&repaired));

@@ -407,8 +407,27 @@ first_reply(struct str text, const struct bounce_replies *replies, size_t from,
 	return (struct str){ NULL, 0 };
 }
 
-/* What follows the address in its paragraph, or the sentence that it stands in; if nothing
- * does, all that the text says. */
+/* "Reason: mailbox full": does a line with a label begin the next paragraph? Then its end,
+ * else where the first paragraph ends. */
+static size_t
+end_of_reason(struct str text, size_t end)
+{
+	enum { LABEL = 32 };
+	struct str next = str_skip(text, end);
+
+	while (next.n > 0 && next.p[0] == '\n')
+		next = str_skip(next, 1);
+	ptrdiff_t colon = str_find_char(str_head(next, LABEL), ':');
+	ptrdiff_t line = str_find_char(next, '\n'), empty = str_find(next, STR("\n\n"));
+
+	if (colon < 2 || (line >= 0 && colon > line))
+		return end;
+	next = str_head(next, empty < 0 ? next.n : (size_t)empty);
+	return str_find_char(next, '@') >= 0 ? end : (size_t)(next.p - text.p) + next.n;
+}
+
+/* What follows the address in its paragraph, or the sentence that it stands in, and the
+ * reason that a label begins behind it; if nothing does, all that the text says. */
 static struct str
 paragraph(struct str text, size_t at)
 {
@@ -428,7 +447,8 @@ paragraph(struct str text, size_t at)
 		at = begin;
 	struct str rest = str_skip(text, at);
 	ptrdiff_t empty = str_find(rest, STR("\n\n"));
-	struct str words = str_trim(str_head(rest, empty < 0 ? rest.n : (size_t)empty));
+	size_t end = empty < 0 ? rest.n : end_of_reason(rest, (size_t)empty);
+	struct str words = str_trim(str_head(rest, end));
 
 	return words.n > 3 ? words : str_head(text, MAX_TEXT);
 }
