@@ -9,6 +9,7 @@
 #include "cli/kept.h"
 #include "cli/replay_compare.h"
 #include "cli/replay_reports.h"
+#include "cli/report_source.h"
 #include "cli/show.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -71,6 +72,8 @@ on_event(void *ctx, struct input_batch *batch, struct event *ev, const struct li
 {
 	const struct replay *replay = ctx;
 
+	if (report_source_is_forged(ev, ev->source)) /* as live */
+		return;
 	if ((replay->kinds >> event_num(ev, EVF_kind) & 1) != 0 || context_wants(ev))
 		kept_add(batch->data, ev, line->text);
 }
@@ -284,7 +287,7 @@ set_reports_apart(struct replay *replay, struct input_job *job)
 	if (job->journal)
 		return true;
 	for (size_t i = 0; i < job->npaths; i++)
-		if (replay_reports_is_log(job->paths[i]))
+		if (report_source_is(str_of(job->paths[i])))
 			replay->report_logs[replay->nreport_logs++] = job->paths[i];
 		else
 			replay->paths[n++] = job->paths[i];

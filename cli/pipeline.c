@@ -8,6 +8,7 @@
 
 #include "cli/keeper.h"
 #include "cli/parse_lines.h"
+#include "cli/report_source.h"
 #include "cli/self.h"
 #include "core/clock.h"
 #include "parsers/parser.h"
@@ -284,7 +285,8 @@ take_event(void *ctx, struct event *ev, struct str line)
 	struct pipeline *p = ctx;
 	int64_t hour_us = ev->time_us - ev->time_us % HOUR_US;
 
-	if (engine_is_repeat(p->engine, ev)) { /* the same message, delivered twice */
+	/* Nobody's report; the same message, delivered twice. */
+	if (report_source_is_forged(ev, p->source) || engine_is_repeat(p->engine, ev)) {
 		p->counts.ignored++;
 		return p->failed;
 	}

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "core/clock.h"
 
@@ -17,30 +16,6 @@ struct replay_reports {
 	const struct line *line;  /* being parsed */
 	struct line_counts counts;
 };
-
-bool
-replay_reports_is_log(const char *path)
-{
-	struct reader *reader = NULL;
-	struct line_batch lines = { 0 };
-	struct stat st;
-	bool is_log = false;
-
-	/* What is no file can be read only once. */
-	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    reader_open(path, 0, &reader, NULL) < 0)
-		return false;
-	if (reader_next(reader, &lines, NULL) > 0 && lines.n > 0) {
-		struct str words = lines.lines[0].text; /* stamp, host, process */
-
-		(void)str_cut(&words, ' ');
-		(void)str_cut(&words, ' ');
-		is_log = str_starts(words, STR("mailwarden-ingest["));
-	}
-	line_batch_done(&lines);
-	reader_close(reader);
-	return is_log;
-}
 
 void
 replay_reports_close(struct replay_reports *r)

@@ -22,10 +22,7 @@
 
 struct replay_reports;
 
-/* Does the file begin with a line of mailwarden-ingest? False also if it cannot be read. */
-bool replay_reports_is_log(const char *path);
-
-/* paths: those logs, the oldest first; they stay the caller's. */
+/* paths: those logs (cli/report_source.h), the oldest first; they stay the caller's. */
 int replay_reports_open(char *const *paths, size_t n, const struct rulebook *book,
     struct replay_reports **out, struct err *err);
 void replay_reports_close(struct replay_reports *reports); /* NULL is fine */

@@ -22,16 +22,24 @@ enum strength {
 	STRENGTH_CODE,   /* and a code of the catalogue is among them */
 };
 
+/* What bounces told of an attempt that delivered: each counts once. */
+enum told {
+	TOLD_DELAYED = 1,
+	TOLD_FAILED = 2,
+};
+
 struct attempt {
 	uint64_t key; /* 0: free */
 	int64_t at_us;
 	uint16_t host, provider, category, code; /* names */
-	uint8_t outcome : 4, strength : 4;
-	uint8_t relay_n; /* | RELAY_IS_IP */
+	uint8_t outcome : 3, strength : 3;
+	uint8_t told : 2; /* bits enum told, of a delivered one */
+	uint8_t relay_n;  /* | RELAY_IS_IP */
 	char relay[RELAY_BYTES];
 };
 
 static_assert(sizeof(struct attempt) == 64, "a line of the cache");
+static_assert(OUTCOME_REJECTED < 8 && STRENGTH_CODE < 8, "three bits");
 
 struct delivery {
 	uint16_t host, provider;
@@ -252,6 +260,24 @@ learn_as(struct bounce_join *j, const struct event *ev, const struct attempt *a,
 	to->key = key;
 }
 
+static enum told
+told_of(int64_t outcome)
+{
+	return outcome == OUTCOME_DEFERRED ? TOLD_DELAYED : TOLD_FAILED;
+}
+
+/* A row that a bounce left, see join_attempt(): the delivery before it is told of. */
+static void
+learn_told(struct bounce_join *j, const struct event *ev)
+{
+	uint16_t host = name_number(j, event_text(ev, EVF_host));
+	struct attempt *a = find_attempt(j,
+	    attempt_key(host, event_text(ev, EVF_queue_id), event_text(ev, EVF_recipient)));
+
+	if (a != NULL)
+		a->told |= (uint8_t)told_of(event_num(ev, EVF_outcome)) & 3;
+}
+
 void
 bounce_join_learn(struct bounce_join *j, const struct event *ev)
 {
@@ -262,11 +288,15 @@ bounce_join_learn(struct bounce_join *j, const struct event *ev)
 	    event_num(ev, EVF_direction) != DIRECTION_OUTBOUND || bounce_is_report(ev) ||
 	    event_text(ev, EVF_queue_id).n == 0)
 		return;
+	if (str_eq(event_text(ev, EVF_mta), STR("mailwarden"))) {
+		learn_told(j, ev);
+		return;
+	}
 	struct attempt a = {
 		.at_us = ev->time_us,
 		.host = name_number(j, event_text(ev, EVF_host)),
 		.provider = name_number(j, event_text(ev, EVF_provider)),
-		.outcome = (uint8_t)event_num(ev, EVF_outcome) & 15,
+		.outcome = (uint8_t)event_num(ev, EVF_outcome) & 7,
 	};
 
 	if (a.host == 0)
@@ -280,7 +310,7 @@ bounce_join_learn(struct bounce_join *j, const struct event *ev)
 	} else {
 		a.category = name_number(j, event_text(ev, EVF_category));
 		a.code = name_number(j, event_text(ev, EVF_code_id));
-		a.strength = (uint8_t)strength_of(ev) & 15;
+		a.strength = (uint8_t)strength_of(ev) & 7;
 		if (original.n > 0 && !str_eq_nocase(original, recipient))
 			learn_as(j, ev, &a, original);
 	}
@@ -444,7 +474,7 @@ tell_more(struct bounce_join *j, struct event *ev, struct attempt *a)
 			event_set_num(ev, EVF_suspected, 1);
 		return BOUNCE_NO_NEWS;
 	}
-	a->strength = (uint8_t)strength & 15;
+	a->strength = (uint8_t)strength & 7;
 	a->category = name_number(j, event_text(ev, EVF_category));
 	a->code = name_number(j, event_text(ev, EVF_code_id));
 	bool since = a->provider != 0 && d->host == a->host && d->provider == a->provider &&
@@ -457,10 +487,20 @@ static enum bounce_news
 join_attempt(struct bounce_join *j, struct event *ev, struct attempt *a,
     struct str queue_id)
 {
-	become_attempt(j, ev, a, queue_id);
-	if (a->outcome != OUTCOME_DELIVERED)
+	enum told told = told_of(outcome_of(ev));
+
+	if (a->outcome != OUTCOME_DELIVERED) {
+		become_attempt(j, ev, a, queue_id);
 		return tell_more(j, ev, a);
+	}
 	event_set_text(ev, EVF_known, STR("delivered"));
+	if ((a->told & told) != 0) {
+		event_set_text(ev, EVF_queue_id, queue_id);
+		set_name(j, ev, EVF_host, a->host);
+		return BOUNCE_NO_NEWS;
+	}
+	a->told |= (uint8_t)told & 3;
+	become_attempt(j, ev, a, queue_id);
 	return BOUNCE_AS_IT_IS;
 }
 

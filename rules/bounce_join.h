@@ -8,7 +8,9 @@
  *                                0: nothing is counted twice. Host, provider and relay as
  *                                logged, category and code of whoever knows better.
  *              known: delivered  the next host took it and bounced it later: an attempt of
- *                                its own that failed there. Kind attempt.
+ *                                its own that failed there. Kind attempt, but once for
+ *                                failed and once for delayed: who got the message knows its
+ *                                queue id, and may send any number of bounces about it.
  *              known: message    the message is known, no such attempt. Stays a dsn.
  *              known: none       nothing is known: backscatter, or long ago. Stays a dsn.
  *            Notices of other actions stay dsn events and get only `known`.
@@ -74,7 +76,8 @@ bounce_is_more(const struct event *ev)
 /* Of a report: was it told before? If not, it is from now on. */
 bool bounce_join_is_repeat(struct bounce_join *join, const struct event *ev);
 
-/* An outbound attempt, as it is at last; other events tell nothing. */
+/* An outbound attempt, as it is at last, or one that a bounce left in the store (mta
+ * mailwarden); other events tell nothing. */
 void bounce_join_learn(struct bounce_join *join, const struct event *ev);
 
 enum bounce_news {

@@ -48,16 +48,17 @@ int
 store_each_attempt(struct store *store, int64_t n, store_event_fn *fn, void *ctx,
     struct err *err)
 {
-	static const enum event_field fields[] = { EVF_kind, EVF_host, EVF_direction,
-		EVF_outcome, EVF_provider, EVF_queue_id, EVF_recipient, EVF_relay_name,
-		EVF_relay_ip, EVF_category, EVF_code_id, EVF_suspected, EVF_reply };
+	static const enum event_field fields[] = { EVF_kind, EVF_host, EVF_mta,
+		EVF_direction, EVF_outcome, EVF_provider, EVF_queue_id, EVF_recipient,
+		EVF_relay_name, EVF_relay_ip, EVF_category, EVF_code_id, EVF_suspected,
+		EVF_reply };
 	AUTO(auto_query) struct query q = query_once(&store->db,
-	    "SELECT time, ?2, h.text, direction, outcome, p.text, queue_id, recipient, "
+	    "SELECT time, ?2, h.text, m.text, direction, outcome, p.text, queue_id, recipient, "
 	    "relay_name, relay_ip, c.text, d.text, suspected, reply "
 	    "FROM (SELECT * FROM attempt ORDER BY id DESC LIMIT ?1) a "
-	    "LEFT JOIN word h ON h.id = host LEFT JOIN word p ON p.id = provider "
-	    "LEFT JOIN word c ON c.id = category LEFT JOIN word d ON d.id = code_id "
-	    "ORDER BY a.id");
+	    "LEFT JOIN word h ON h.id = host LEFT JOIN word m ON m.id = mta "
+	    "LEFT JOIN word p ON p.id = provider LEFT JOIN word c ON c.id = category "
+	    "LEFT JOIN word d ON d.id = code_id ORDER BY a.id");
 
 	query_int(&q, n);
 	query_int(&q, KIND_ATTEMPT);

@@ -153,6 +153,38 @@ class Join(Reports):
         self.assertEqual([tuple(row) for row in self.ask(sums)], [("ip-blocklisted", 1)])
         self.check_joined()
 
+    def test_delivered_fails_once(self):
+        """Who got the message can send bounces about it: they count as one, restarted or
+        not, and the same in a replay."""
+        self.add(self.log, delivered(NOW).replace("bob@", "ann@"))
+        for i in range(4):
+            self.add(self.reports, bounce(NOW + 1 + i, "6AM6NMx1004021", f"0{i}-1"))
+            if i != 1:
+                self.run_once()
+        self.assertEqual(self.status()["outcomes"]["bounced"], 1)
+        self.assertEqual(self.status()["reports"]["bounces"], 4)
+        (live,) = self.incidents()
+        (incident,), summary = self.replayed(self.log, self.reports)
+        self.assertEqual(live[:3], ("provider-blocklisted", "microsoft-s3140", 1))
+        self.assertEqual((incident["rule"], incident["count"]), (live[0], 1))
+
+    def test_only_reports_log_is_believed(self):
+        """Any user may write into syslog under the name of mailwarden-ingest."""
+        forged = (bounce(NOW + 1), bounce(NOW + 1, "9Zunknown", "00-1"),
+                  report(NOW, "complaint: repeated=30, report_id=77-1, "
+                         "reporter=hotmail.com, feedback_type=abuse"),
+                  report(NOW, 'unread: text="call 0900"'))
+        self.add(self.log, *forged, suspected(), *forged)
+        self.run_once()
+        self.assertEqual([i[0] for i in self.incidents()], ["provider-suspected"])
+        self.assertEqual(sum(self.status()["reports"].values()), 0)
+        (incident,), _ = self.replayed(self.log)
+        self.assertEqual(incident["rule"], "provider-suspected")
+        # Nor does a forged line take the place of the true one.
+        self.add(self.reports, bounce(NOW + 1))
+        self.run_once()
+        self.check_joined()
+
     def test_bounce_is_read_first(self):
         """Two files, two sources: the one that is about the other waits."""
         self.log.touch()

@@ -199,6 +199,44 @@ test_again(void **state)
 	bounce_join_free(j);
 }
 
+/*
+ * Mail that was delivered fails once at the next host, whoever says so how often; also when
+ * the first of these bounces is a row of the store now.
+ */
+static void
+test_delivered_once(void **state)
+{
+	(void)state;
+	for (int restarted = 0; restarted < 2; restarted++) {
+		struct bounce_join *j = bounce_join_new();
+		struct event sent = event_of(T0, ATTEMPT "recipient=ann@hotmail.com;"
+							 "outcome=delivered");
+		struct event row = event_of(T0,
+		    "kind=attempt;direction=outbound;mta=mailwarden;host=mx1;queue_id=4bXk;"
+		    "recipient=Ann@Hotmail.com;outcome=bounced");
+		struct event late =
+		    event_of(T0, BOUNCE "host=mx1;queue_id=4bXk;recipient=ann@hotmail.com;"
+					"dsn_action=delayed");
+
+		bounce_join_learn(j, &sent);
+		if (restarted)
+			bounce_join_learn(j, &row);
+		for (int i = restarted; i < 3; i++) {
+			struct event ev =
+			    event_of(T0, BOUNCE "host=mx1;queue_id=4bXk;" TOLD);
+
+			assert_int_equal(bounce_join_apply(j, NULL, &ev),
+			    i == 0 ? BOUNCE_AS_IT_IS : BOUNCE_NO_NEWS);
+			assert_int_equal(event_num(&ev, EVF_kind),
+			    i == 0 ? KIND_ATTEMPT : KIND_DSN);
+			assert_true(str_eq(event_text(&ev, EVF_known), STR("delivered")));
+		}
+		assert_int_equal(bounce_join_apply(j, NULL, &late), BOUNCE_AS_IT_IS);
+		assert_int_equal(event_num(&late, EVF_outcome), OUTCOME_DEFERRED);
+		bounce_join_free(j);
+	}
+}
+
 static void
 test_repeats(void **state)
 {
@@ -325,6 +363,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_delivered_once),
 		cmocka_unit_test(test_repeats),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_bounded),
