@@ -22,9 +22,9 @@ enum {
 
 /* A queue id: one pass through the queue. */
 struct trace_hop {
-	struct event ev; /* what is known of the message there; kind accepted */
-	int64_t last_us; /* of its last attempt */
-	size_t parent;   /* where it came from; SIZE_MAX: nowhere */
+	struct event ev;        /* what is known of the message there; kind accepted */
+	int64_t last_us;        /* of its last attempt */
+	size_t parent;          /* where it came from; SIZE_MAX: nowhere */
 	struct event *attempts; /* and behind them bounce messages about them, kind dsn */
 	size_t n, left_out;
 };

@@ -283,8 +283,7 @@ read_unnamed(struct message *m)
 	struct event ev = { .offset = -1 };
 
 	if (recipient.n == 0 || !is_from_server(m) || !has_failure_subject(m) ||
-	    str_eq_nocase(buf_str(&m->letter.report_type),
-		STR("disposition-notification")))
+	    str_eq_nocase(buf_str(&m->letter.report_type), STR("disposition-notification")))
 		return NO_REPORT;
 	while (text.n > 0 && words.n < UNNAMED_REPLY_BYTES) {
 		struct str line = str_trim(str_cut(&text, '\n'));

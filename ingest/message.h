@@ -36,7 +36,7 @@ void report_message_init(void);
  * the same message, delivered twice, has the same ids.
  */
 int report_message_read(struct str message, const struct report_host *host,
-    struct bounce_rules *rules, const struct report_sink *sink,
-    struct report_summary *out, struct err *err);
+    struct bounce_rules *rules, const struct report_sink *sink, struct report_summary *out,
+    struct err *err);
 
 #endif

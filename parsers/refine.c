@@ -141,8 +141,8 @@ find_reporter(const struct catalogue *catalogue, struct event *ev)
 	struct str provider = { NULL, 0 };
 
 	if (event_num(ev, EVF_kind) == KIND_COMPLAINT && event_has(ev, EVF_relay_name))
-		provider = catalogue_provider_of_host(catalogue,
-		    event_text(ev, EVF_relay_name));
+		provider =
+		    catalogue_provider_of_host(catalogue, event_text(ev, EVF_relay_name));
 	if (provider.n == 0)
 		provider = provider_of_address(catalogue, event_text(ev, EVF_reporter));
 	if (provider.n > 0)

@@ -280,7 +280,8 @@ void
 context_apply(struct context *c, struct event *ev)
 {
 	message_context_apply(c->joined, ev);
-	if (!event_has(ev, EVF_report_id)) /* what a stranger's report says teaches nothing */
+	if (!event_has(ev,
+		EVF_report_id)) /* what a stranger's report says teaches nothing */
 		apply_provider(c, ev);
 }
 

@@ -55,9 +55,9 @@ engine_new(const struct alert_rules *rules, const struct catalogue *catalogue)
 	e->fed = calloc(rules->ntroubles + 1, 1);
 	e->hit = calloc(n, 1);
 	e->open_of = calloc(rules->ntroubles + 1, sizeof *e->open_of);
-	if (e->context == NULL || e->bounces == NULL || e->dispatch == NULL || e->series == NULL ||
-	    e->shapes == NULL || e->shape_of == NULL || e->touched == NULL ||
-	    e->fed == NULL || e->hit == NULL || e->open_of == NULL) {
+	if (e->context == NULL || e->bounces == NULL || e->dispatch == NULL ||
+	    e->series == NULL || e->shapes == NULL || e->shape_of == NULL ||
+	    e->touched == NULL || e->fed == NULL || e->hit == NULL || e->open_of == NULL) {
 		engine_free(e);
 		return NULL;
 	}

@@ -188,7 +188,8 @@ live_add_to_streak(struct live *l, const struct alert_rule *rule, const struct e
 						       : event_text(ev, rule->distinct);
 
 	value = str_head(value, MAX_SEEN_BYTES);
-	if (value.n == 0) { /* weight 0: more of what was counted, a sign where it was not */
+	if (value.n ==
+	    0) { /* weight 0: more of what was counted, a sign where it was not */
 		l->streak += event_weight(ev) > 0 ? event_weight(ev) : l->streak == 0;
 		return;
 	}

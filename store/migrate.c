@@ -186,9 +186,10 @@ static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
 /* The numbers of these enumerators stand in the files of all users: only add to them. */
 static_assert(KIND_ACCEPTED == 2 && KIND_ATTEMPT == 3 && KIND_REJECT == 4 &&
 		  KIND_STORED == 5 && KIND_DSN == 6 && KIND_WARNING == 13 &&
-		  KIND_COMPLAINT == 14 && KIND_DMARC == 15 && KIND_TLS_REPORT == 16 && DIRECTION_OUTBOUND == 2 &&
-		  DIRECTION_LOCAL == 3 && DIRECTION_INTERNAL == 4 &&
-		  OUTCOME_DELIVERED == 1 && OUTCOME_EXPIRED == 4 && OUTCOME_REJECTED == 5,
+		  KIND_COMPLAINT == 14 && KIND_DMARC == 15 && KIND_TLS_REPORT == 16 &&
+		  DIRECTION_OUTBOUND == 2 && DIRECTION_LOCAL == 3 &&
+		  DIRECTION_INTERNAL == 4 && OUTCOME_DELIVERED == 1 &&
+		  OUTCOME_EXPIRED == 4 && OUTCOME_REJECTED == 5,
     "events as stored");
 static_assert(SEVERITY_INFO == 1 && SEVERITY_WARNING == 2 && SEVERITY_CRITICAL == 3 &&
 		  INCIDENT_PENDING == 0 && INCIDENT_OPEN == 1 && INCIDENT_RESOLVED == 2 &&

@@ -121,8 +121,8 @@ count_report(struct store *store, const struct event *ev, struct err *err)
 bool
 reports_is_one(const struct event *ev)
 {
-	return bounce_is_report(ev) ||
-	       (event_num(ev, EVF_kind) == KIND_WARNING && is(ev, EVF_limit_name, "unread"));
+	return bounce_is_report(ev) || (event_num(ev, EVF_kind) == KIND_WARNING &&
+					   is(ev, EVF_limit_name, "unread"));
 }
 
 int

@@ -39,8 +39,8 @@ struct source {
 	size_t taken;     /* lines of the batch */
 	bool owes_cursor; /* to be offered without lines */
 	sd_event_source *io, *again, *retry;
-	sd_event_source *pause; /* ends a pause, see PAUSE_US */
-	uint64_t turned_us;     /* monotonic, when it was woken last */
+	sd_event_source *pause;  /* ends a pause, see PAUSE_US */
+	uint64_t turned_us;      /* monotonic, when it was woken last */
 	sd_event_source *settle; /* ends a wait, see source_set_late() */
 	uint64_t settle_us;      /* 0: lines do not wait */
 	bool settling, settled;  /* the batch waits; it has waited */

@@ -67,6 +67,13 @@ def release():
     return words.get("ID"), words.get("VERSION_CODENAME")
 
 
+def is_in_chroot():
+    """Who enters a mount namespace, also its own, stands at that namespace's root."""
+    entered = subprocess.run(["nsenter", f"--target={os.getpid()}", "--mount", "--",
+                              "test", "-e", HERE], capture_output=True, timeout=30)
+    return entered.returncode != 0
+
+
 NAMESPACES = ["unshare", "--mount", "--net", "--uts", "--ipc", "--pid", "--fork",
               "--kill-child"]
 
@@ -80,6 +87,8 @@ def check_machine():
     for tool in ("unshare", "nsenter", "setpriv", "flock", "openssl", "mmdebstrap"):
         if shutil.which(tool) is None:
             raise Skip(f"no {tool} (scripts/setup.sh test installs it)")
+    if is_in_chroot():
+        raise Skip("this is a chroot: entering a namespace would lead out of it")
     tried = subprocess.run([*NAMESPACES, "mount", "-t", "tmpfs", "tmpfs", "/mnt"],
                            capture_output=True, text=True, timeout=30)
     if tried.returncode != 0:
