@@ -109,17 +109,27 @@ class Live(unittest.TestCase):
         self.mark()  # rsyslogd is up: a SIGHUP before would end it
         self.log.replace(self.log.with_suffix(".1"))
         self.lab.command("pkill", "-HUP", "rsyslogd")
+        # What is logged before rsyslogd heeds the signal goes into the old file.
+        self.until(self.log_begins, "a new log file begins")
         self.mark()
+
+    def log_begins(self):
+        self.send_mark()
+        return self.log_tail() != ""
 
     def follow_journal(self):
         self.source = [f"--journal={self.lab.run}/log/journal", "--from-end"]
 
     def mark(self):
         """Until what the servers said so far is in the log."""
+        marker = self.send_mark()
+        self.until(lambda: marker in self.log_tail(), "the log has the mark")
+
+    def send_mark(self):
         Live.markers += 1
         marker = f"mark {Live.markers}."
         self.lab.command("logger", "-p", "mail.info", "-t", "lab", marker)
-        self.until(lambda: marker in self.log_tail(), "the log has the mark")
+        return marker
 
     def configure(self):
         password = self.folder / "password"
@@ -197,7 +207,8 @@ routes:
         known = [support.mailwarden(*words, "--state", self.state).stdout.decode()
                  for words in (["status"], ["incidents", "--all"],
                                ["events", "--since", "1h", "--kind", "dsn,incident", "--json"])]
-        known += map(str, support.ask(self.state, "SELECT * FROM delivery"))
+        if self.state.exists():
+            known += map(str, support.ask(self.state, "SELECT * FROM delivery"))
         return "\n".join(known)
 
     def log_tail(self):
