@@ -23,6 +23,7 @@ static const char *const notices[] = {
 	[NOTICE_ACKNOWLEDGED] = "acknowledged",
 	[NOTICE_UNACKNOWLEDGED] = "unacknowledged",
 	[NOTICE_REMINDER] = "reminder",
+	[NOTICE_DIGEST] = "digest",
 };
 
 static const char *

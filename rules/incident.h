@@ -35,6 +35,8 @@ enum notice {
 	NOTICE_UNACKNOWLEDGED,
 	/* Only in the outbox: it is still open and nobody said that they work on it. */
 	NOTICE_REMINDER,
+	/* Only in the outbox: a digest, which is of no incident (store/digest.h). */
+	NOTICE_DIGEST,
 };
 
 struct incident {

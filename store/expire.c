@@ -32,6 +32,11 @@ static const struct retention {
 	{ "DELETE FROM outbox WHERE seq IN "
 	  "(SELECT seq FROM outbox WHERE sent < ?1 LIMIT ?2)",
 	    EXPIRE_EVENTS_DAYS, 1 },
+	/* A digest that no channel took: nobody waits for it, and it is large. Notices are those
+	 * of rules/incident.h (see the assertions in migrate.c). */
+	{ "DELETE FROM outbox WHERE seq IN "
+	  "(SELECT seq FROM outbox WHERE notice = 8 AND created < ?1 LIMIT ?2)",
+	    EXPIRE_EVENTS_DAYS, 1 },
 	/* That something changed is kept for ever, what it looked like then is not. */
 	{ "UPDATE change SET body = '' WHERE id IN "
 	  "(SELECT id FROM change WHERE at < ?1 AND length(body) > 0 LIMIT ?2)",
@@ -43,6 +48,14 @@ static const struct retention {
 	  "category) IN (SELECT hour, host, mta, kind, direction, provider, outcome, "
 	  "category "
 	  "FROM rollup WHERE hour < ?1 LIMIT ?2)",
+	    EXPIRE_ROLLUPS_DAYS, US_PER_S },
+	{ "DELETE FROM tally WHERE (grain, at, what, provider, value, word, code) IN "
+	  "(SELECT grain, at, what, provider, value, word, code FROM tally "
+	  "WHERE grain = 0 AND at < ?1 LIMIT ?2)",
+	    EXPIRE_ROLLUPS_DAYS, US_PER_S },
+	{ "DELETE FROM tally WHERE (grain, at, what, provider, value, word, code) IN "
+	  "(SELECT grain, at, what, provider, value, word, code FROM tally "
+	  "WHERE grain = 1 AND at < ?1 LIMIT ?2)",
 	    EXPIRE_ROLLUPS_DAYS, US_PER_S },
 	{ "DELETE FROM report_count WHERE (hour, kind, domain, reporter, source, ours, result) "
 	  "IN (SELECT hour, kind, domain, reporter, source, ours, result FROM report_count "

@@ -234,8 +234,14 @@ count_event(struct store *store, const struct event *ev, const struct numbers *n
 
 	if (weight < 1)
 		weight = 1;
-	return rollups_add(&store->rollups, &store->db, &key,
-	    weight > max_weight ? max_weight : weight, err);
+	if (weight > max_weight)
+		weight = max_weight;
+	int r = rollups_add(&store->rollups, &store->db, &key, weight, err);
+	const struct tally_words words = { n->mta, n->provider, n->category, n->code_id };
+
+	return r < 0 ? r
+		     : tallies_count(&store->tallies, &store->db, ev, &words, key.hour,
+			   weight, err);
 }
 
 static int

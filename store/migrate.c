@@ -173,11 +173,57 @@ static const char version_4[] =
     "  source TEXT, ours INTEGER, result TEXT, count INTEGER NOT NULL, "
     "  PRIMARY KEY (hour, kind, domain, reporter, source, ours, result)) WITHOUT ROWID;";
 
+/*
+ * Version 5: what figures are summed from (store/tally.h).
+ *
+ * tally      grain: 0 an hour, 1 a day (UTC) that is the sum of its hours, of those before
+ *            `tally_days` in meta; at: where it begins, seconds since 1970; what: enum
+ *            tally_what, which tells what the others mean. In order of time, so that a batch writes in one place, and a span is
+ *            one walk.
+ * From `rollup` come attempts, expiries, rejects, limits, what was stored, and reasons by
+ * category. It does not tell: code ids of reasons (they stay 0), delays, TLS sessions,
+ * which accepted events are one message, which failed logins are told twice, which notices
+ * are bounces. These begin with this version.
+ *
+ * digest     the parts of a digest that waits, or was sent; gone with its notice
+ *            (store/digest.h).
+ * change_at  for counts of what opened and was resolved in a span.
+ */
+static const char version_5[] =
+    "CREATE TABLE tally (grain INTEGER, at INTEGER, what INTEGER, provider INTEGER, "
+    "  value INTEGER, word INTEGER, code INTEGER, count INTEGER NOT NULL, "
+    "  PRIMARY KEY (grain, at, what, provider, value, word, code)) WITHOUT ROWID;"
+    "INSERT INTO tally SELECT 0, hour, CASE direction WHEN 3 THEN 2 WHEN 4 THEN 3 ELSE 1 "
+    "  END AS what, CASE WHEN direction IN (3, 4) THEN 0 ELSE provider END AS who, outcome, "
+    "  0, 0, sum(count) FROM rollup WHERE kind = 3 OR (outcome = 4 AND kind <> 4 AND "
+    "  direction <> 4) GROUP BY hour, what, who, outcome;"
+    "INSERT INTO tally SELECT 0, hour, 4, 0, 0, category, 0, sum(count) FROM rollup "
+    "  WHERE kind = 4 GROUP BY hour, category;"
+    "INSERT INTO tally SELECT 0, hour, 5, provider, outcome, category, 0, sum(count) "
+    "  FROM rollup WHERE direction NOT IN (3, 4) AND outcome > 1 AND "
+    "  (kind = 3 OR (outcome = 4 AND kind <> 4)) "
+    "  GROUP BY hour, provider, outcome, category;"
+    "INSERT INTO tally SELECT 0, hour, 11, 0, 0, mta, 0, sum(count) FROM rollup "
+    "  WHERE kind = 10 GROUP BY hour, mta;"
+    "INSERT INTO tally SELECT 0, hour, 12, 0, outcome, 0, 0, sum(count) FROM rollup "
+    "  WHERE kind = 5 GROUP BY hour, outcome;"
+    "INSERT INTO tally SELECT 1, at - (at % 86400 + 86400) % 86400 AS day, what, provider, "
+    "  value, word, code, sum(count) FROM tally WHERE grain = 0 "
+    "  GROUP BY day, what, provider, value, word, code;"
+    "INSERT INTO meta SELECT 'tally_days', max(at) + 86400 FROM tally WHERE grain = 1 "
+    "  HAVING max(at) IS NOT NULL;"
+    "CREATE INDEX change_at ON change (at);"
+    "CREATE TABLE digest (notice TEXT, name TEXT, body BLOB NOT NULL, "
+    "  UNIQUE (notice, name));"
+    "CREATE TRIGGER digest_gone AFTER DELETE ON outbox WHEN old.notice = 8 BEGIN "
+    "  DELETE FROM digest WHERE notice = old.id; END;";
+
 static const struct migration migrations[] = {
 	{ 1, version_1 },
 	{ 2, version_2 },
 	{ 3, version_3 },
 	{ 4, version_4 },
+	{ 5, version_5 },
 };
 
 static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
@@ -185,17 +231,17 @@ static_assert(sizeof migrations / sizeof *migrations == STORE_SCHEMA_VERSION,
 
 /* The numbers of these enumerators stand in the files of all users: only add to them. */
 static_assert(KIND_ACCEPTED == 2 && KIND_ATTEMPT == 3 && KIND_REJECT == 4 &&
-		  KIND_STORED == 5 && KIND_DSN == 6 && KIND_WARNING == 13 &&
-		  KIND_COMPLAINT == 14 && KIND_DMARC == 15 && KIND_TLS_REPORT == 16 &&
-		  DIRECTION_OUTBOUND == 2 && DIRECTION_LOCAL == 3 &&
-		  DIRECTION_INTERNAL == 4 && OUTCOME_DELIVERED == 1 &&
-		  OUTCOME_EXPIRED == 4 && OUTCOME_REJECTED == 5,
+		  KIND_STORED == 5 && KIND_DSN == 6 && KIND_LIMIT == 10 &&
+		  KIND_WARNING == 13 && KIND_COMPLAINT == 14 && KIND_DMARC == 15 &&
+		  KIND_TLS_REPORT == 16 && DIRECTION_OUTBOUND == 2 &&
+		  DIRECTION_LOCAL == 3 && DIRECTION_INTERNAL == 4 &&
+		  OUTCOME_DELIVERED == 1 && OUTCOME_EXPIRED == 4 && OUTCOME_REJECTED == 5,
     "events as stored");
 static_assert(SEVERITY_INFO == 1 && SEVERITY_WARNING == 2 && SEVERITY_CRITICAL == 3 &&
 		  INCIDENT_PENDING == 0 && INCIDENT_OPEN == 1 && INCIDENT_RESOLVED == 2 &&
 		  NOTICE_OPENED == 1 && NOTICE_ESCALATED == 2 && NOTICE_RESOLVED == 3 &&
 		  NOTICE_TEST == 4 && NOTICE_ACKNOWLEDGED == 5 &&
-		  NOTICE_UNACKNOWLEDGED == 6 && NOTICE_REMINDER == 7,
+		  NOTICE_UNACKNOWLEDGED == 6 && NOTICE_REMINDER == 7 && NOTICE_DIGEST == 8,
     "incidents and notices as stored");
 
 static int

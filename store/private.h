@@ -11,6 +11,7 @@
 #include "store/db.h"
 #include "store/message.h"
 #include "store/rollup.h"
+#include "store/tally.h"
 #include "store/word.h"
 
 static const int64_t store_hour_us = INT64_C(3600) * US_PER_S;
@@ -21,6 +22,7 @@ struct store {
 	int failed; /* why the batch was rolled back; until the next begin or rollback */
 	struct words words;
 	struct rollups rollups;
+	struct tallies tallies;
 	struct messages messages;
 	struct buf body;
 	int64_t rows_day; /* whose rows of reports are counted, see REPORT_DAY_ROWS */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "store/db.h"
+#include "store/tally.h"
 
 /* Handed over, or it may have been. Fate 2, deferred, is not its end; else nothing is awaited
  * of it if it was handed over, or its end was logged, before ?3. */
@@ -64,6 +65,18 @@ static const char *const kept_sql[Q_COUNT] = {
 	    "INSERT INTO rollup (hour, host, mta, kind, direction, provider, outcome, "
 	    "category, count) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
 	    "ON CONFLICT DO UPDATE SET count = count + ?9",
+	[Q_TALLY_ADD] =
+	    "INSERT INTO tally (grain, at, what, provider, value, word, code, count) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+	    "ON CONFLICT DO UPDATE SET count = count + ?8",
+	[Q_TALLY_MARK] =
+	    "SELECT CAST(value AS INTEGER) FROM meta WHERE key = '" TALLY_MARK "'",
+	/* Not sum(): beyond the end of integers it is a fault, at each try again. */
+	[Q_TALLY_DAYS] =
+	    "INSERT INTO tally SELECT 1, at - (at % 86400 + 86400) % 86400 AS day, what, "
+	    "provider, value, word, code, CAST(total(count) AS INTEGER) FROM tally "
+	    "WHERE grain = 0 AND at >= ?1 AND at < ?2 "
+	    "GROUP BY day, what, provider, value, word, code",
 	[Q_REPORT_ADD] =
 	    "INSERT INTO report (id, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
 	[Q_REPORT_HAS] = "SELECT 1 FROM report WHERE id = ?1",
@@ -144,6 +157,14 @@ query_text(struct query *q, struct str text)
 	    SQLITE_UTF8);
 }
 
+/* Of no bytes it is an empty one, not NULL. */
+void
+query_blob(struct query *q, struct str bytes)
+{
+	(void)sqlite3_bind_blob64(q->stmt, ++q->at, bytes.n == 0 ? "" : bytes.p, bytes.n,
+	    SQLITE_STATIC);
+}
+
 void
 query_int(struct query *q, int64_t value)
 {
@@ -180,6 +201,14 @@ query_col_text(const struct query *q, int col)
 	if (p == NULL)
 		return (struct str){ NULL, 0 };
 	return (struct str){ (const char *)p, (size_t)sqlite3_column_bytes(q->stmt, col) };
+}
+
+struct str
+query_col_blob(const struct query *q, int col)
+{
+	const char *p = sqlite3_column_blob(q->stmt, col);
+
+	return (struct str){ p, (size_t)sqlite3_column_bytes(q->stmt, col) };
 }
 
 int64_t

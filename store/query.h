@@ -34,6 +34,9 @@ enum query_id {
 	Q_MESSAGE_MERGE,
 	Q_EVENT_ADD,
 	Q_ROLLUP_ADD,
+	Q_TALLY_ADD,
+	Q_TALLY_MARK,
+	Q_TALLY_DAYS,
 	Q_REPORT_ADD,
 	Q_REPORT_HAS,
 	Q_REPORT_COUNT,
@@ -67,12 +70,14 @@ struct query query_once(struct db *db, const char *sql);
 
 /* Binds the next parameter. Text with p == NULL is NULL, an empty text is ''. */
 void query_text(struct query *q, struct str text);
+void query_blob(struct query *q, struct str bytes);
 void query_int(struct query *q, int64_t value);
 void query_int_or_null(struct query *q, bool known, int64_t value);
 
 /* Steps to the next row: 1 there is one, 0 no more, or a negative errno. */
 int query_next(struct query *q, const char *tried, struct err *err);
 struct str query_col_text(const struct query *q, int col);
+struct str query_col_blob(const struct query *q, int col);
 int64_t query_col_int(const struct query *q, int col);
 bool query_col_is_null(const struct query *q, int col);
 void query_end(struct query *q);

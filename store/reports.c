@@ -228,6 +228,26 @@ move_count(struct store *store, const struct found *found, const struct report_w
 	return r < 0 ? r : rollups_add(&store->rollups, &store->db, &key, 1, err);
 }
 
+/* The same of what figures are summed from. */
+static int
+move_tally(struct store *store, const struct found *found, const struct report_words *words,
+    struct err *err)
+{
+	struct tally_key key = {
+		.hour = store_hour(found->time_us),
+		.what = TALLY_REASON,
+		.provider = found->provider,
+		.value = found->outcome,
+		.word = found->category,
+		.code = found->code_id,
+	};
+	int r = tallies_add(&store->tallies, &store->db, &key, -1, err);
+
+	key.word = words->category;
+	key.code = words->code_id;
+	return r < 0 ? r : tallies_add(&store->tallies, &store->db, &key, 1, err);
+}
+
 /* What the bounce knows better replaces what the log hid; what the log said stays. */
 static int
 correct_row(struct store *store, const struct event *ev, const struct found *found,
@@ -275,14 +295,16 @@ reports_correct(struct store *store, const struct event *ev,
 	r = correct_row(store, ev, &found, words, better, err);
 	if (r == 0 && counted && better && words->category != found.category)
 		r = move_count(store, &found, words, err);
+	if (r == 0 && counted && better && found.outcome > OUTCOME_DELIVERED)
+		r = move_tally(store, &found, words, err);
 	return r;
 }
 
 /* --- sums --- */
 
 int
-store_get_reports(struct store *store, int64_t since_us, struct report_totals *out,
-    struct err *err)
+reports_sum(struct store *store, int64_t from_hour, int64_t until_hour,
+    struct report_totals *out, struct err *err)
 {
 	/* Kinds are those of core/event.h (see the assertions in migrate.c). */
 	AUTO(auto_query) struct query q = query_once(&store->db,
@@ -294,9 +316,11 @@ store_get_reports(struct store *store, int64_t since_us, struct report_totals *o
 	    "sum(count) FILTER (WHERE kind = 15 AND ours <> 1 AND result = 'fail'), "
 	    "sum(count) FILTER (WHERE kind = 16), "
 	    "sum(count) FILTER (WHERE kind = 16 AND result <> 'ok'), "
-	    "sum(count) FILTER (WHERE kind = 13) FROM report_count WHERE hour >= ?1");
+	    "sum(count) FILTER (WHERE kind = 13) FROM report_count "
+	    "WHERE hour >= ?1 AND hour < ?2");
 
-	query_int(&q, store_hour(since_us));
+	query_int(&q, from_hour);
+	query_int(&q, until_hour);
 	int r = query_next(&q, "read store", err);
 
 	if (r > 0)
@@ -313,6 +337,13 @@ store_get_reports(struct store *store, int64_t since_us, struct report_totals *o
 			.unread = query_col_int(&q, 9),
 		};
 	return r < 0 ? r : 0;
+}
+
+int
+store_get_reports(struct store *store, int64_t since_us, struct report_totals *out,
+    struct err *err)
+{
+	return reports_sum(store, store_hour(since_us), INT64_MAX, out, err);
 }
 
 int

@@ -46,6 +46,11 @@ int store_get_reports(struct store *store, int64_t since_us, struct report_total
 int store_each_bounce(struct store *store, struct str queue_id, int64_t since_us,
     int64_t until_us, store_event_fn *fn, void *ctx, struct err *err);
 
+/* --- for store/figures.c: hours in seconds since 1970, until_hour is not in it --- */
+
+int reports_sum(struct store *store, int64_t from_hour, int64_t until_hour,
+    struct report_totals *out, struct err *err);
+
 /* --- for store/intake.c --- */
 
 /* Is it of a report, or of a message that was kept unread? */

@@ -158,3 +158,14 @@ store_each_source(struct store *store, int64_t since_us, store_source_fn *fn, vo
 	}
 	return r;
 }
+
+int
+store_get_version(struct store *store, int64_t *out, struct err *err)
+{
+	AUTO(auto_query) struct query q = query_once(&store->db, "PRAGMA data_version");
+	int r = query_next(&q, "read store", err);
+
+	if (r > 0)
+		*out = query_col_int(&q, 0);
+	return r < 0 ? r : 0;
+}

@@ -66,6 +66,7 @@ forget_batch(struct store *store)
 	store->begun = false;
 	words_clear(&store->words);
 	rollups_clear(&store->rollups);
+	tallies_clear(&store->tallies);
 	messages_clear(&store->messages);
 }
 
@@ -131,6 +132,8 @@ store_commit(struct store *store, struct err *err)
 	r = messages_flush(&store->messages, &store->db, err);
 	if (r == 0)
 		r = rollups_flush(&store->rollups, &store->db, err);
+	if (r == 0)
+		r = tallies_flush(&store->tallies, &store->db, err);
 	if (r == 0) {
 		struct query q = query_kept(&store->db, Q_COMMIT);
 

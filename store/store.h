@@ -33,7 +33,7 @@ enum store_mode {
 };
 
 enum {
-	STORE_SCHEMA_VERSION = 4,
+	STORE_SCHEMA_VERSION = 5,
 	STORE_TEXT_BYTES = 1000, /* of any text of an event; the rest is cut off */
 };
 
@@ -315,6 +315,9 @@ struct store_totals {
 };
 int store_get_totals(struct store *store, int64_t since_us, struct store_totals *out,
     struct err *err);
+/* Another number once somebody else has changed the store; one handle's do not compare with
+ * another's. */
+int store_get_version(struct store *store, int64_t *out, struct err *err);
 /* Counts by provider in the span, largest first: what store_totals.outcomes sums up.
  * Without a provider it is "local" (final delivery here) or "other". */
 typedef int store_provider_fn(void *ctx, struct str provider,

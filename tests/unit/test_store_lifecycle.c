@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/sketch.h"
+#include "store/digest.h"
 #include "store_box.h"
 
 #define NOW (T0 + HOUR_US)
@@ -117,6 +118,29 @@ test_changes(void **state)
 	buf_clear(&out);
 	check(b, store_each_change(b->store, one.id, add_change, &out, &b->err));
 	assert_string_equal(buf_cstr(&out), "1 opened 0;3 acknowledged 0;4 resolved 0;");
+}
+
+/* A digest that no channel took is told no more after a month; an alert is. */
+static void
+test_old_digest(void **state)
+{
+	static const struct digest_part part = { STR_INIT("text"),
+		STR_INIT("all is well") };
+	struct box *b = *state;
+
+	check(b, store_begin(b->store, &b->err));
+	check(b, store_add_digest(b->store, STR("d1"), T0, &part, 1, &b->err));
+	check(b, store_add_digest(b->store, STR("d2"), T0 + DAY_US, &part, 1, &b->err));
+	check(b, store_commit(b->store, &b->err));
+	put(b, "aaaa", NOTICE_OPENED, T0);
+	(void)ask(b, "INSERT INTO delivery (notice, channel, rank, due) "
+		     "SELECT seq, 'relay', 0, due FROM outbox");
+	check(b, store_expire(b->store, T0 + 30 * DAY_US + 1, &b->err));
+	assert_int_equal(ask(b, "SELECT count(*) FROM outbox WHERE id = 'd1'"), 0);
+	assert_int_equal(ask(b, "SELECT count(*) FROM outbox"), 2);
+	assert_int_equal(ask(b, "SELECT count(*) FROM delivery"), 2);
+	assert_int_equal(ask(b, "SELECT count(*) FROM digest WHERE notice = 'd1'"), 0);
+	assert_int_equal(ask(b, "SELECT count(*) FROM digest"), 1);
 }
 
 static void
@@ -313,6 +337,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_new_columns),
 		STORE_TEST(test_changes),
+		STORE_TEST(test_old_digest),
 		STORE_TEST(test_ack),
 		STORE_TEST(test_silences),
 		STORE_TEST(test_held_notices),

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "store/delivery.h"
+#include "store/figures.h"
 #include "store/reports.h"
 #include "store/stream.h"
 #include "store_box.h"
@@ -233,6 +234,45 @@ test_from_version_3(void **state)
 	assert_int_equal(ask(b, "SELECT count FROM report_count"), 1);
 }
 
+/* What the rollups tell is counted from the beginning, by hour and by day. */
+static void
+test_from_version_4(void **state)
+{
+	struct box *b = *state;
+	int64_t from_us = INT64_C(1800000000) * US_PER_S;
+	struct store_totals totals;
+	struct figures f;
+
+	make_version(b, 4);
+	check_everything(b, "m5 accepted;c1 ;a9 attempt;e3 reject;");
+	assert_int_equal(store_has_report(b->store, STR("77aa-1"), &b->err), 1);
+	assert_int_equal(ask(b, "SELECT count(*) FROM tally WHERE grain = 0"), 10);
+	assert_int_equal(ask(b, "SELECT value FROM meta WHERE key = 'tally_days'"),
+	    1800057600 + 86400);
+	assert_int_equal(ask(b, "SELECT sum(count) FROM tally WHERE grain = 0"),
+	    ask(b, "SELECT sum(count) FROM tally WHERE grain = 1"));
+	check(b, store_get_figures(b->store, from_us, from_us + 2 * DAY_US, &f, &b->err));
+	check(b, store_get_totals(b->store, from_us, &totals, &b->err));
+	for (int i = 0; i < OUTCOME_COUNT; i++)
+		assert_int_equal(f.out.outcomes[i] + f.local[i] +
+				     (i == OUTCOME_REJECTED ? f.rejects : 0),
+		    totals.outcomes[i]);
+	assert_int_equal(f.out.outcomes[OUTCOME_DELIVERED], 17);
+	assert_int_equal(f.out.outcomes[OUTCOME_DEFERRED], 6);
+	assert_int_equal(f.out.outcomes[OUTCOME_EXPIRED], 2);
+	assert_int_equal(f.local[OUTCOME_BOUNCED], 7);
+	assert_int_equal(f.internal, totals.internal);
+	assert_int_equal(f.stored, totals.stored);
+	assert_int_equal(f.rejects, 3);
+	assert_int_equal(f.dovecot_limits, 2);
+	assert_int_equal(f.nreasons, 2);
+	assert_true(str_eq(f.reasons[0].provider, STR("google")) &&
+		    str_eq(f.reasons[0].category, STR("rate-limited")) &&
+		    f.reasons[0].code_id.n == 0 && f.reasons[0].count == 6);
+	assert_int_equal(f.accepted + f.out.delay.n + f.out.tls.plain + f.logins, 0);
+	figures_done(&f);
+}
+
 /* And once more: a second opening changes nothing. */
 static void
 test_twice(void **state)
@@ -337,6 +377,7 @@ main(void)
 		STORE_TEST(test_from_version_1),
 		STORE_TEST(test_from_version_2),
 		STORE_TEST(test_from_version_3),
+		STORE_TEST(test_from_version_4),
 		STORE_TEST(test_twice),
 		STORE_TEST(test_others_leave_it),
 		STORE_TEST(test_join),
