@@ -315,6 +315,25 @@ show_rest(struct channel *channel, const struct message *message, size_t from,
 	return end_request(channel, &request, &j, err);
 }
 
+/* The sentence, once it is there, and quietly: it can wait. */
+static int
+show_digest(struct channel *channel, const struct message *message, struct err *err)
+{
+	AUTO(buf_done) struct buf request = { 0 };
+	AUTO(buf_done) struct buf title = { 0 };
+	AUTO(buf_done) struct buf body = { 0 };
+	struct str text = str_of(message->text);
+	struct json j;
+
+	message_plain(&title, str_of(message->subject), TITLE_BYTES);
+	message_plain(&body, str_cut(&text, '\n'), SUMMARY_BYTES);
+	begin_request(&request, &j, STR("digest"));
+	json_text(&j, "title", buf_str(&title));
+	json_text(&j, "body", buf_str(&body));
+	json_text(&j, "urgency", STR("low"));
+	return end_request(channel, &request, &j, err);
+}
+
 static int
 show_test(struct channel *channel, const struct message *message, struct err *err)
 {
@@ -339,7 +358,9 @@ send_message(struct channel *channel, const struct message *message,
 	int r = 0;
 
 	d->deadline_us = now_monotonic_us() + LIMIT_US;
-	if (message->nitems == 0)
+	if (message->digest != NULL)
+		r = show_digest(channel, message, err);
+	else if (message->nitems == 0)
 		r = show_test(channel, message, err);
 	for (size_t i = 0; r == 0 && i < whole; i++) {
 		r = show_incident(channel, message, &message->items[i], err);

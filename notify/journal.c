@@ -41,6 +41,7 @@ enum {
 #define ID_RESOLVED "2870a0b899a94c318066d13824a68689"
 #define ID_REMINDER "ae26e15031d84edb9966d245e0c32df9"
 #define ID_TEST "f2334e513ce24661a2d973b6ed539b28"
+#define ID_DIGEST "9d262086958b41afbfffb3d70a03c54a"
 
 /* The fields of one entry, one behind the other; the bytes move until all are there. */
 struct entry {
@@ -177,6 +178,17 @@ fill_test(struct entry *entry, const struct message *message)
 	add_text(entry, "MAILWARDEN_HOST", str_of(message->host), FIELD_BYTES);
 }
 
+static void
+fill_digest(struct entry *entry, const struct message *message)
+{
+	begin_entry(entry, message, ID_DIGEST, LOG_NOTICE);
+	add_text(entry, "MESSAGE", str_of(message->subject), MESSAGE_SUBJECT_BYTES);
+	add_text(entry, "MAILWARDEN_NOTICE", str_of(notice_name(NOTICE_DIGEST)),
+	    FIELD_BYTES);
+	add_text(entry, "MAILWARDEN_HOST", str_of(message->host), FIELD_BYTES);
+	add_lines(entry, "MAILWARDEN_SUMMARY", str_of(message->text), MESSAGE_ADVICE_BYTES);
+}
+
 /* A socket that is connected to journald's, or a negative errno. */
 static int
 connect_journal(void)
@@ -251,7 +263,10 @@ send_message(struct channel *channel, const struct message *message,
 
 	(void)channel;
 	if (message->nitems == 0) {
-		fill_test(&entry, message);
+		if (message->digest != NULL)
+			fill_digest(&entry, message);
+		else
+			fill_test(&entry, message);
 		return write_entry(&entry, err) < 0 ? SEND_RETRY : SEND_ACCEPTED;
 	}
 	for (size_t i = 0; i < message->nitems; i++) {

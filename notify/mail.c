@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "notify/base64.h"
 #include "notify/message.h"
 #include "notify/settings.h"
 
@@ -33,6 +34,61 @@ mail_date(struct buf *out, int64_t at_us, int offset_min)
  * it ends no part by chance, nor by what a stranger wrote into a log (RFC 2045, 6.7).
  */
 #define BOUNDARY "=_mailwarden_alternative"
+#define RELATED "=_mailwarden_related"
+
+static void
+add_quoted_part(struct buf *out, struct str type, struct str text)
+{
+	buf_add(out, STR("Content-Type: "));
+	buf_add(out, type);
+	buf_add(out, STR("\r\n"
+			 "Content-Transfer-Encoding: quoted-printable\r\n"
+			 "\r\n"));
+	body_add_quoted(out, text);
+	/* the line end before a boundary is the boundary's (RFC 2046, 5.1.1) */
+	buf_add(out, STR("\r\n"));
+}
+
+/* Base64 has no "=_" either. */
+static void
+add_image(struct buf *out, const struct message_image *image)
+{
+	enum { LINE = 76 }; /* RFC 2045, 6.8 */
+	AUTO(buf_done) struct buf text = { 0 };
+
+	buf_add(out, STR("--" RELATED "\r\n"
+			 "Content-Type: image/png\r\n"
+			 "Content-Transfer-Encoding: base64\r\n"
+			 "Content-Disposition: inline\r\n"));
+	ptrdiff_t at = str_rfind_char(image->id, '@');
+
+	header_add_ids(out, STR("Content-ID"),
+	    &(struct str){ image->id.p, at < 0 ? image->id.n : (size_t)at }, 1,
+	    at < 0 ? STR("") : str_skip(image->id, (size_t)at + 1));
+	buf_add(out, STR("\r\n"));
+	base64_encode(&text, image->png);
+	out->failed |= text.failed;
+	for (struct str rest = buf_str(&text); rest.n > 0; rest = str_skip(rest, LINE)) {
+		buf_add(out, str_head(rest, LINE));
+		buf_add(out, STR("\r\n"));
+	}
+	buf_add(out, STR("\r\n"));
+}
+
+static void
+add_html(const struct mail *mail, struct buf *out)
+{
+	if (mail->nimages > 0)
+		buf_add(out, STR("Content-Type: multipart/related; type=\"text/html\";\r\n"
+				 " boundary=\"" RELATED "\"\r\n"
+				 "\r\n"
+				 "--" RELATED "\r\n"));
+	add_quoted_part(out, STR("text/html; charset=utf-8"), mail->html);
+	for (size_t i = 0; i < mail->nimages; i++)
+		add_image(out, &mail->images[i]);
+	if (mail->nimages > 0)
+		buf_add(out, STR("--" RELATED "--\r\n"));
+}
 
 /* The same in text and in HTML, the better last (RFC 2046, 5.1.4). */
 static void
@@ -40,27 +96,19 @@ add_alternatives(const struct mail *mail, struct buf *out)
 {
 	AUTO(buf_done) struct buf flowed = { 0 };
 
-	body_flow(&flowed, mail->body);
-	const struct {
-		struct str type, text;
-	} parts[] = {
-		{ STR_INIT("text/plain; charset=utf-8; format=flowed"), buf_str(&flowed) },
-		{ STR_INIT("text/html; charset=utf-8"), mail->html },
-	};
-
 	buf_add(out, STR("Content-Type: multipart/alternative;\r\n"
 			 " boundary=\"" BOUNDARY "\"\r\n"
-			 "\r\n"));
-	for (size_t i = 0; i < 2; i++) {
-		buf_add(out, STR("--" BOUNDARY "\r\nContent-Type: "));
-		buf_add(out, parts[i].type);
-		buf_add(out, STR("\r\n"
-				 "Content-Transfer-Encoding: quoted-printable\r\n"
-				 "\r\n"));
-		body_add_quoted(out, parts[i].text);
-		/* the line end before a boundary is the boundary's (RFC 2046, 5.1.1) */
-		buf_add(out, STR("\r\n"));
+			 "\r\n"
+			 "--" BOUNDARY "\r\n"));
+	if (mail->fixed) {
+		add_quoted_part(out, STR("text/plain; charset=utf-8"), mail->body);
+	} else {
+		body_flow(&flowed, mail->body);
+		add_quoted_part(out, STR("text/plain; charset=utf-8; format=flowed"),
+		    buf_str(&flowed));
 	}
+	buf_add(out, STR("--" BOUNDARY "\r\n"));
+	add_html(mail, out);
 	buf_add(out, STR("--" BOUNDARY "--\r\n"));
 	if (flowed.failed)
 		out->failed = true;
@@ -186,7 +234,10 @@ marks_fill(struct marks *marks, const struct message *message)
 		add_token(&marks->notices, str_of(notice_name(told->notice)));
 	}
 	if (message->nitems == 0)
-		add_token(&marks->notices, STR("test"));
+		add_token(&marks->notices,
+		    message->digest != NULL ? STR("digest") : STR("test"));
+	if (message->digest != NULL)
+		add_token(&marks->hosts, str_of(message->host));
 }
 
 void
@@ -195,6 +246,7 @@ mail_render_message(const struct message *message, const struct mail_settings *s
 {
 	AUTO(auto_free) struct str *to = calloc(settings->to.n + 1, sizeof *to);
 	AUTO(marks_done) struct marks marks = { .incidents = { 0 } };
+	const struct message_digest *digest = message->digest;
 	struct str threads[MAIL_THREADS];
 	size_t nthreads = 0;
 
@@ -225,8 +277,11 @@ mail_render_message(const struct message *message, const struct mail_settings *s
 		.to = to,
 		.nto = settings->to.n,
 		.subject = str_of(message->subject),
-		.body = str_of(message->text),
-		.html = str_of(message->html),
+		.body = digest != NULL ? digest->text : str_of(message->text),
+		.html = digest != NULL ? digest->html : str_of(message->html),
+		.fixed = digest != NULL,
+		.images = digest != NULL ? digest->images : NULL,
+		.nimages = digest != NULL ? digest->nimages : 0,
 		.id = str_of(message->id),
 		.threads = threads,
 		.nthreads = nthreads,

@@ -7,7 +7,8 @@
  *            Auto-Submitted: auto-generated (RFC 3834), and X-Mailwarden-Severity,
  *            -Notice, -Host, -Rule, -Incident for people's filters. With HTML it is
  *            multipart/alternative (RFC 2046, 5.1.4), text first and format=flowed (RFC
- *            3676): a paragraph is a line of the body. Without, the body goes out as it
+ *            3676): a paragraph is a line of the body; with images the HTML is the root of
+ *            a multipart/related (RFC 2387) in it, named by Content-ID (RFC 2392). Without, the body goes out as it
  *            is, as 7bit if it is ASCII in lines of at most MAIL_LINE_BYTES, else as
  *            quoted-printable (RFC 2045, 6.7).
  * Ownership  Writes into the caller's buffer; nothing is kept.
@@ -25,6 +26,7 @@
 #include "core/buf.h"
 
 struct message;
+struct message_image;
 struct mail_settings;
 
 enum {
@@ -42,6 +44,9 @@ struct mail_field {
 struct mail {
 	struct str from, subject; /* from: address, or "Name <address>" */
 	struct str body, html;    /* html: empty if there is none */
+	bool fixed; /* its lines stay as they are: tables, not format=flowed */
+	const struct message_image *images; /* that html names by cid: */
+	size_t nimages;
 	const struct str *to;
 	size_t nto;
 	struct str id;             /* left side of Message-ID */

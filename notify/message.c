@@ -190,11 +190,73 @@ message_new(struct str id, const struct told *items, size_t nitems,
 	return message;
 }
 
+/* Where the next goes. */
+static char *
+copy_text(char *p, struct str text, struct str *out)
+{
+	if (text.n > 0)
+		memcpy(p, text.p, text.n);
+	*out = (struct str){ p, text.n };
+	return p + text.n;
+}
+
+/* All texts of a digest in one block behind it; NULL without memory. */
+static struct message_digest *
+copy_digest(const struct message_digest *from)
+{
+	size_t bytes = from->text.n + from->html.n;
+	size_t head = sizeof *from + from->nimages * sizeof *from->images;
+
+	for (size_t i = 0; i < from->nimages; i++)
+		bytes += from->images[i].id.n + from->images[i].png.n;
+	struct message_digest *to = calloc(1, head + bytes + 1);
+
+	if (to == NULL)
+		return NULL;
+	to->images = (struct message_image *)(void *)(to + 1);
+	to->nimages = from->nimages;
+	char *p = (char *)to + head;
+
+	p = copy_text(p, from->text, &to->text);
+	p = copy_text(p, from->html, &to->html);
+	for (size_t i = 0; i < from->nimages; i++) {
+		p = copy_text(p, from->images[i].id, &to->images[i].id);
+		p = copy_text(p, from->images[i].png, &to->images[i].png);
+	}
+	return to;
+}
+
+struct message *
+message_new_digest(struct str id, const struct message_digest *digest,
+    const struct message_context *context)
+{
+	struct message *message = message_new(id, NULL, 0, context);
+	AUTO(buf_done) struct buf subject = { 0 };
+
+	if (message == NULL)
+		return NULL;
+	plain_add_cut(&subject, digest->subject, MESSAGE_SUBJECT_BYTES);
+	free(message->subject);
+	free(message->text);
+	message->is_test = false;
+	message->severity = SEVERITY_INFO;
+	message->subject = string_of(&subject);
+	message->text = str_dup(digest->brief);
+	message->digest = copy_digest(digest);
+	message->html[0] = '\0';
+	if (message->subject == NULL || message->text == NULL || message->digest == NULL) {
+		message_free(message);
+		return NULL;
+	}
+	return message;
+}
+
 void
 message_free(struct message *message)
 {
 	if (message == NULL)
 		return;
+	free(message->digest);
 	free(message->id);
 	free(message->host);
 	free(message->version);

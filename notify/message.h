@@ -40,6 +40,18 @@ struct message_context {
 	struct str dashboard; /* links begin with it; empty: none */
 };
 
+/* A digest as it lies in the store (store/digest.h): views. */
+struct message_image {
+	struct str id; /* Content-ID, without <> */
+	struct str png;
+};
+struct message_digest {
+	struct str subject, brief; /* plain text for any channel */
+	struct str text, html;     /* of the mail; html names the images by `cid:` */
+	struct message_image *images;
+	size_t nimages;
+};
+
 /* One incident and what is new about it. */
 struct told {
 	struct incident incident; /* as of now */
@@ -53,6 +65,7 @@ struct message {
 	int64_t at_us;
 	int offset_min;
 	bool is_test;
+	struct message_digest *digest; /* NULL: it is none; then there are no items */
 	/* None for a test. The graver first, what is over last. Without what the detectors
 	 * alone need: seen, senders_seen, recipients_seen. */
 	struct told *items;
@@ -66,6 +79,9 @@ struct message {
 /* items are copied. nitems 0: a test. NULL without memory. */
 struct message *message_new(struct str id, const struct told *items, size_t nitems,
     const struct message_context *context);
+/* A digest: subject and brief are its subject and text. All is copied. */
+struct message *message_new_digest(struct str id, const struct message_digest *digest,
+    const struct message_context *context);
 void message_free(struct message *message); /* NULL is fine */
 
 /* Over: by what is told of it, or by what came after that. */
@@ -78,7 +94,7 @@ void message_plain(struct buf *out, struct str text, size_t max_bytes);
 /* One line for each item: "[critical] mx1: ...", safe for a person to read. */
 void message_line(const struct told *told, struct buf *out);
 /* {"type":"message","id":...,"host":...,"subject":...,"severity":...,"text":...,
- * "incidents":[incident_json() with "notice"]}; with "incidents_left_out" where not all of
+ * "digest":true of a digest, "incidents":[incident_json() with "notice"]}; with "incidents_left_out" where not all of
  * them are in it. */
 void message_json(const struct message *message, struct buf *out);
 

@@ -30,6 +30,8 @@ message_json(const struct message *message, struct buf *out)
 	if (message->severity != SEVERITY_UNKNOWN)
 		json_text(&j, "severity", str_of(severity_name(message->severity)));
 	json_bool(&j, "test", message->is_test);
+	if (message->digest != NULL)
+		json_bool(&j, "digest", true);
 	json_text(&j, "text", str_of(message->text));
 	json_key(&j, "incidents");
 	buf_add_char(out, '[');

@@ -5,6 +5,74 @@
 #include <string.h>
 
 #include "notify/post_impl.h"
+#include "store/digest.h"
+
+/* --- a digest --- */
+
+static void
+digest_free(struct message_digest *d)
+{
+	/* Texts are on the heap, each by itself: see take_part(). */
+	free((char *)d->subject.p);
+	free((char *)d->brief.p);
+	free((char *)d->text.p);
+	free((char *)d->html.p);
+	for (size_t i = 0; i < d->nimages; i++) {
+		free((char *)d->images[i].id.p);
+		free((char *)d->images[i].png.p);
+	}
+	free(d->images);
+	free(d);
+}
+
+static int
+copy_part(struct str from, struct str *to)
+{
+	free((char *)to->p); /* of a name that comes twice */
+	*to = (struct str){ str_dup(from), from.n };
+	return to->p == NULL ? -ENOMEM : 0;
+}
+
+static int
+take_part(void *ctx, const struct digest_part *part)
+{
+	struct message_digest *d = ctx;
+	const struct {
+		struct str name;
+		struct str *to;
+	} texts[] = {
+		{ STR_INIT("subject"), &d->subject },
+		{ STR_INIT("brief"), &d->brief },
+		{ STR_INIT("text"), &d->text },
+		{ STR_INIT("html"), &d->html },
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (str_eq(part->name, texts[i].name))
+			return copy_part(part->body, texts[i].to);
+	if (d->nimages == DIGEST_PARTS)
+		return 0;
+	struct message_image *image = &d->images[d->nimages++];
+	int r = copy_part(part->name, &image->id);
+
+	return r < 0 ? r : copy_part(part->body, &image->png);
+}
+
+static int
+load_digest(struct fold *fold, struct store *store, struct err *err)
+{
+	struct message_digest *d = fold->digest = calloc(1, sizeof *d);
+
+	if (d != NULL)
+		d->images = calloc(DIGEST_PARTS, sizeof *d->images);
+	if (d == NULL || d->images == NULL)
+		return err_set(err, -ENOMEM, "read outbox: out of memory");
+	int r = store_each_part(store, str_of(fold->rows[0].notice_id), take_part, d, err);
+
+	return r == -ENOMEM ? err_set(err, r, "read outbox: out of memory") : r;
+}
+
+/* --- rows --- */
 
 void
 fold_done(struct fold *fold)
@@ -15,6 +83,8 @@ fold_done(struct fold *fold)
 	}
 	for (size_t i = 0; i < fold->nitems; i++)
 		free(fold->blocks[i]);
+	if (fold->digest != NULL)
+		digest_free(fold->digest);
 	free(fold->rows);
 	free(fold->items);
 	free(fold->blocks);
@@ -186,6 +256,8 @@ fold_load(struct fold *fold, struct store *store, struct err *err)
 	fold->blocks = calloc(fold->n + 1, sizeof *fold->blocks);
 	if (fold->items == NULL || fold->blocks == NULL)
 		return err_set(err, -ENOMEM, "read outbox: out of memory");
+	if (fold->rows[0].what == NOTICE_DIGEST)
+		return load_digest(fold, store, err);
 	for (size_t i = 0; i < fold->n; i++) {
 		struct told *told = &fold->items[fold->nitems];
 

@@ -106,6 +106,7 @@ struct fold {
 	struct told *items;
 	char **blocks; /* the items' texts */
 	size_t nitems;
+	struct message_digest *digest; /* it is one, alone; else NULL */
 };
 
 void fold_done(struct fold *fold);

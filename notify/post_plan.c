@@ -253,8 +253,26 @@ plan_incident(void *ctx, const struct incident *incident)
 }
 
 static int
+plan_digest(struct planning *p)
+{
+	int r;
+
+	if (route_find_digest(p->post->settings, p->post->context.host, p->now_us,
+		&p->list) < 0)
+		return err_set(p->err, -ENOMEM, "read outbox: out of memory");
+	r = add_all(p);
+	if (r == 0 && p->added == 0)
+		r = delivery_nobody(p->post->store, p->notice,
+		    STR("nobody was told: no channel takes digests"), p->now_us, p->err);
+	route_list_done(&p->list);
+	return r;
+}
+
+static int
 plan_one(struct planning *p, struct str incident)
 {
+	if (p->what == NOTICE_DIGEST)
+		return plan_digest(p);
 	int r = store_find_incident(p->post->store, incident, plan_incident, p, p->err);
 
 	if (r != -ENOENT)

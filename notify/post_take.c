@@ -19,6 +19,9 @@ goes_with(const struct picking *p, const struct delivery_row *row)
 
 	if (row->trying != fold->kind)
 		return false;
+	/* A digest goes alone: it is read at another time than alerts are. */
+	if (row->what == NOTICE_DIGEST || fold->rows[0].what == NOTICE_DIGEST)
+		return false;
 	switch (fold->kind) {
 	case TRY_UNCERTAIN: return str_eq(row->message, str_of(fold->message));
 	case TRY_REFUSED: return false; /* alone */
@@ -80,14 +83,17 @@ may_send(struct post *post, struct post_channel *channel, int64_t now_us, struct
 static struct message *
 new_message(const struct post *post, const struct fold *fold, struct str id, int64_t now_us)
 {
-	return message_new(id, fold->items, fold->nitems,
-	    &(struct message_context){
+	const struct message_context context = {
 		.host = post->context.host,
 		.version = post->context.version,
 		.now_us = now_us,
 		.offset_min = clock_offset_min(now_us),
 		.dashboard = str_of(post->settings->dashboard),
-	    });
+	};
+
+	if (fold->digest != NULL)
+		return message_new_digest(id, fold->digest, &context);
+	return message_new(id, fold->items, fold->nitems, &context);
 }
 
 static void

@@ -352,3 +352,45 @@ route_find(const struct notify_settings *settings, const struct incident *incide
 		qsort(out->entries, out->n, sizeof *out->entries, by_rank);
 	return 0;
 }
+
+/* --- digests --- */
+
+static bool
+is_mail(const struct channel_settings *channel)
+{
+	return channel->kind == CHANNEL_RELAY || channel->kind == CHANNEL_SENDMAIL;
+}
+
+int
+route_find_digest(const struct notify_settings *settings, struct str host, int64_t now_us,
+    struct route_list *out)
+{
+	/* Trouble shares nothing with it: it is of no provider, nor of this host's mail. */
+	const struct incident warning = {
+		.severity = SEVERITY_WARNING, .state = INCIDENT_OPEN, .host = host
+	};
+	struct search s = { settings, &warning, NULL, now_us, out };
+	bool named = false;
+	size_t n = 0;
+
+	out->n = 0;
+	out->entries = calloc(settings->nchannels + 1, sizeof *out->entries);
+	if (out->entries == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < settings->nroutes; i++) {
+		const struct route *route = &settings->routes[i];
+		struct route_entry new = entry_of(&s, route);
+
+		named |= route->digest;
+		for (size_t k = 0; route->digest && k < route->to.n; k++)
+			add_entry(&s, settings_channel(settings, route->to.items[k]), &new);
+	}
+	if (named)
+		return 0;
+	add_told(&s);
+	for (size_t i = 0; i < out->n; i++)
+		if (is_mail(out->entries[i].channel))
+			out->entries[n++] = out->entries[i];
+	out->n = n;
+	return 0;
+}

@@ -41,6 +41,13 @@ struct route_list {
 /* Channels of rank 0, then the fallbacks; none if no route matches. names may be NULL. */
 int route_find(const struct notify_settings *settings, const struct incident *incident,
     int64_t now_us, const struct route_names *names, struct route_list *out);
+/*
+ * Who is sent a digest: the channels of routes with `digest`; where there is none, those that
+ * are mail (relay, sendmail) among those that a warning of this host is told to. Quiet hours
+ * hold, fallbacks are not asked: it waits until its channel works.
+ */
+int route_find_digest(const struct notify_settings *settings, struct str host,
+    int64_t now_us, struct route_list *out);
 void route_list_done(struct route_list *list);
 const struct route_entry *route_list_find(const struct route_list *list, struct str name);
 

@@ -147,6 +147,7 @@ struct route {
 	int64_t repeat_us; /* reminder while it is open and nobody acknowledged; 0: none;
 			    * REPEAT_BY_SEVERITY: 1d for critical incidents, else none */
 	bool resolved;     /* tells resolutions, too */
+	bool digest;       /* its channels are sent digests, see route_find_digest() */
 	unsigned line;
 };
 

@@ -107,6 +107,8 @@ shape_look(const struct message *message)
 {
 	bool over = true;
 
+	if (message->digest != NULL)
+		return LOOK_INFO;
 	if (message->nitems == 0)
 		return LOOK_TEST;
 	for (size_t i = 0; i < message->nitems; i++)
