@@ -31,7 +31,8 @@ struct command {
 
 extern const struct command cmd_trace;
 extern const struct command cmd_ack, cmd_events, cmd_show, cmd_silence;
-extern const struct command cmd_evidence, cmd_explain, cmd_ingest;
+extern const struct command cmd_digest;
+extern const struct command cmd_evidence, cmd_explain, cmd_ingest, cmd_serve;
 extern const struct command cmd_check, cmd_config, cmd_incidents, cmd_notify, cmd_parse,
     cmd_replay, cmd_run, cmd_status;
 

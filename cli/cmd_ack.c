@@ -8,7 +8,7 @@
 struct acking {
 	struct show_options show;
 	bool undo;
-	const char *note;
+	const char *note, *name; /* name: of who acknowledges; NULL: the user */
 	struct store *store;
 	struct buf who;
 	int64_t now_us;
@@ -22,7 +22,7 @@ read_options(int argc, char **argv, struct acking *a)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 		{ "note", required_argument, NULL, 'n' },
-		{ "undo", no_argument, NULL, 'u' },
+		{ "who", required_argument, NULL, 'w' }, { "undo", no_argument, NULL, 'u' },
 		{ "state", required_argument, NULL, 's' },
 		{ "config", required_argument, NULL, 'c' }, { 0 } };
 	int c;
@@ -31,6 +31,7 @@ read_options(int argc, char **argv, struct acking *a)
 		switch (c) {
 		case 'j': a->show.json = true; break;
 		case 'n': a->note = optarg; break;
+		case 'w': a->name = optarg; break;
 		case 'u': a->undo = true; break;
 		case 's': a->show.state = optarg; break;
 		case 'c': a->show.config = optarg; break;
@@ -40,8 +41,10 @@ read_options(int argc, char **argv, struct acking *a)
 	if (argc - optind != 1)
 		return app_usage(&cmd_ack,
 		    "needs the id of one incident: `mailwarden incidents` lists them");
-	if (a->undo && a->note != NULL)
-		return app_usage(&cmd_ack, "--undo takes no --note");
+	if (a->undo && (a->note != NULL || a->name != NULL))
+		return app_usage(&cmd_ack, "--undo takes neither --note nor --who");
+	if (a->name != NULL && *a->name == '\0')
+		return app_usage(&cmd_ack, "--who needs a name");
 	a->show.words = (const char *const *)argv + optind;
 	return EXIT_FINE;
 }
@@ -130,7 +133,10 @@ run(int argc, char **argv)
 
 	if (r != EXIT_FINE || (r = show_join(&a.show, &a.store)) != EXIT_FINE)
 		return r;
-	show_who(&a.who);
+	if (a.name != NULL)
+		buf_add(&a.who, str_of(a.name));
+	else
+		show_who(&a.who);
 	r = store_begin(a.store, &a.err);
 	if (r == 0)
 		r = store_find_incident(a.store, str_of(a.show.words[0]), on_incident, &a,
@@ -145,13 +151,14 @@ run(int argc, char **argv)
 
 const struct command cmd_ack = {
 	.name = "ack",
-	.args = "ID [--note TEXT] [--undo] [--json]",
+	.args = "ID [--note TEXT] [--who NAME] [--undo] [--json]",
 	.summary = "tells that somebody works on an incident",
 	.help =
 	    "Acknowledges an open incident: a notice of its opening that was not sent yet is\n"
 	    "taken back. That it got worse, or that it is over, is told all the same. The\n"
 	    "acknowledgement ends with the incident. ID may be the beginning of an id.\n\n"
 	    "  --note TEXT    what is done about it; shown beside the incident\n"
+	    "  --who NAME     who works on it, in place of the user who runs this\n"
 	    "  --undo         takes the acknowledgement back\n"
 	    "  --json         prints the incident as a JSON object\n"
 	    "  --state FILE   the store, in place of the configuration's\n"

@@ -2,9 +2,9 @@
 #include <errno.h>
 
 #include "cli/show.h"
+#include "cli/show_json.h"
 #include "cli/status_channels.h"
 #include "core/clock.h"
-#include "core/json.h"
 #include "core/members.h"
 #include "rules/silence.h"
 
@@ -287,71 +287,6 @@ print_text(struct showing *s)
 	return r;
 }
 
-/* --- JSON: the incident, and what belongs to it --- */
-
-static void
-begin_item(struct showing *s)
-{
-	if (s->n++ > 0)
-		buf_add_char(&s->out, ',');
-}
-
-static int
-json_change(void *ctx, const struct change_row *row)
-{
-	struct showing *s = ctx;
-
-	begin_item(s);
-	struct json j = json_begin(&s->out);
-
-	json_time(&j, "at", row->at_us);
-	json_text(&j, "change", str_of(notice_name(row->notice)));
-	json_end(&j);
-	return 0;
-}
-
-static int
-json_notice(void *ctx, const struct outbox_row *row, int64_t sent_us)
-{
-	struct showing *s = ctx;
-
-	begin_item(s);
-	struct json j = json_begin(&s->out);
-
-	json_text(&j, "notice", str_of(notice_name(row->notice)));
-	if (sent_us != 0)
-		json_time(&j, "sent", sent_us);
-	else
-		json_time(&j, "due", row->due_us);
-	json_int(&j, "tries", row->tries);
-	if (row->last_error.n > 0)
-		json_text(&j, "error", row->last_error);
-	json_key(&j, "channels");
-	int r = deliveries_json(s->store, row->id, &s->out, &s->err);
-
-	json_end(&j);
-	return r;
-}
-
-static int
-print_json(struct showing *s)
-{
-	incident_json(&s->in, &s->out);
-	s->out.n--; /* its brace */
-	s->n = 0;
-	buf_add(&s->out, STR(",\"changes\":["));
-	int r = store_each_change(s->store, s->in.id, json_change, s, &s->err);
-
-	s->n = 0;
-	buf_add(&s->out, STR("],\"notices\":["));
-	if (r == 0)
-		r = store_each_notice(s->store, s->in.id, json_notice, s, &s->err);
-	buf_add(&s->out, STR("]}"));
-	if (r == 0)
-		printf("%.*s\n", STR_ARG(buf_str(&s->out)));
-	return r;
-}
-
 static int
 on_incident(void *ctx, const struct incident *in)
 {
@@ -362,7 +297,12 @@ on_incident(void *ctx, const struct incident *in)
 
 	if (r < 0)
 		return r;
-	return s->show.json ? print_json(s) : print_text(s);
+	if (!s->show.json)
+		return print_text(s);
+	r = show_json(s->store, &s->in, &s->out, &s->err);
+	if (r == 0)
+		printf("%.*s\n", STR_ARG(buf_str(&s->out)));
+	return r;
 }
 
 static int

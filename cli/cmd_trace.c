@@ -4,143 +4,19 @@
 #include <stdlib.h>
 
 #include "cli/show.h"
-#include "cli/trace.h"
-#include "core/json.h"
+#include "cli/trace_find.h"
 
 #define SINCE_US (7 * 86400 * (int64_t)US_PER_S)
 
-enum {
-	MOST_FOUND = 2000, /* places where the pattern occurs that are looked at */
-	MOST_SHOWN = 20,   /* messages */
-	DETAIL = 4,
-	EVPID_DIGITS = 16,
-	MSGID_DIGITS = 8,
-};
-
-struct place {
-	char *host, *queue_id;
-	int64_t at_us;
-};
+enum { DETAIL = 4 };
 
 struct tracing {
 	struct show_options show;
 	struct store *store;
 	int64_t since_us, now_us;
-	struct place places[MOST_FOUND]; /* newest first */
-	size_t nplaces;
-	struct trace *shown[MOST_SHOWN];
-	size_t n;
-	bool more;
 	struct buf line;
 	struct err err;
 };
-
-/* --- finding --- */
-
-static int
-on_place(void *ctx, const struct event *ev)
-{
-	struct tracing *t = ctx;
-	struct place *p = &t->places[t->nplaces];
-
-	if (t->nplaces == MOST_FOUND) {
-		t->more = true;
-		return 1;
-	}
-	*p = (struct place){ str_dup(event_text(ev, EVF_host)),
-		str_dup(event_text(ev, EVF_queue_id)), ev->time_us };
-	t->nplaces++;
-	return p->host == NULL || p->queue_id == NULL
-		   ? err_set(&t->err, -ENOMEM, "out of memory")
-		   : 0;
-}
-
-static int
-find_queue_id(struct tracing *t, struct str id)
-{
-	return store_each_of_queue_id(t->store, id, t->since_us,
-	    t->now_us + 86400 * (int64_t)US_PER_S, on_place, t, &t->err);
-}
-
-static bool
-is_hex(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f')))
-			return false;
-	return true;
-}
-
-/* A queue id, or OpenSMTPD's envelope id, which begins with it; else a message id. */
-static int
-find_word(struct tracing *t, struct str word)
-{
-	const struct message_search search = {
-		.message_id = word,
-		.since_us = t->since_us,
-		.most = MOST_FOUND + 1,
-	};
-	int r = find_queue_id(t, word);
-
-	if (r == 0 && t->nplaces == 0 && word.n == EVPID_DIGITS && is_hex(word))
-		r = find_queue_id(t, str_head(word, MSGID_DIGITS));
-	if (r == 0 && t->nplaces == 0)
-		r = store_find_messages(t->store, &search, on_place, t, &t->err);
-	return r;
-}
-
-static int
-find_places(struct tracing *t, struct str pattern)
-{
-	struct message_search search = { .since_us = t->since_us, .most = MOST_FOUND + 1 };
-
-	if (pattern.n > 2 && pattern.p[0] == '<' && pattern.p[pattern.n - 1] == '>')
-		pattern = str_head(str_skip(pattern, 1), pattern.n - 2);
-	ptrdiff_t at = str_find_char(pattern, '@');
-
-	if (at < 0)
-		return find_word(t, pattern);
-	if (at == 0)
-		search.ends = pattern;
-	else if ((size_t)at == pattern.n - 1)
-		search.begins = pattern;
-	else
-		search.message_id = search.address = pattern;
-	return store_find_messages(t->store, &search, on_place, t, &t->err);
-}
-
-static bool
-is_shown(const struct tracing *t, const struct place *p)
-{
-	for (size_t i = 0; i < t->n; i++)
-		if (trace_has(t->shown[i], str_of(p->host), str_of(p->queue_id), p->at_us))
-			return true;
-	return false;
-}
-
-/* The messages of the places found, newest first. */
-static int
-load(struct tracing *t)
-{
-	for (size_t i = 0; i < t->nplaces; i++) {
-		const struct place *p = &t->places[i];
-
-		if (is_shown(t, p))
-			continue;
-		if (t->n == MOST_SHOWN) {
-			t->more = true;
-			break;
-		}
-		int r = trace_load(t->store, str_of(p->host), str_of(p->queue_id), p->at_us,
-		    &t->shown[t->n], &t->err);
-
-		if (r == 0)
-			t->n++;
-		else if (r != -ENOENT)
-			return r;
-	}
-	return 0;
-}
 
 /* --- text --- */
 
@@ -368,19 +244,10 @@ print_hop(struct tracing *t, const struct trace *trace, size_t i, size_t depth,
 			print_hop(t, trace, c, depth + 1, before_us);
 }
 
-static struct str
-message_id(const struct trace *trace)
-{
-	for (size_t i = 0; i < trace->n; i++)
-		if (event_has(&trace->hops[i].ev, EVF_message_id))
-			return event_text(&trace->hops[i].ev, EVF_message_id);
-	return (struct str){ NULL, 0 };
-}
-
 static void
 print_trace(struct tracing *t, const struct trace *trace)
 {
-	struct str id = message_id(trace);
+	struct str id = trace_message_id(trace);
 	int64_t before_us = INT64_MIN;
 
 	buf_clear(&t->line);
@@ -394,86 +261,54 @@ print_trace(struct tracing *t, const struct trace *trace)
 		printf("  ... and more queue ids\n");
 }
 
-/* --- JSON --- */
-
-static void
-add_json_hop(struct buf *out, const struct trace *trace, const struct trace_hop *hop)
-{
-	struct json j = json_begin(out);
-
-	json_key(&j, "message");
-	event_json(&hop->ev, out);
-	if (hop->parent != SIZE_MAX)
-		json_text(&j, "parent",
-		    event_text(&trace->hops[hop->parent].ev, EVF_queue_id));
-	json_key(&j, "attempts");
-	for (size_t i = 0; i < hop->n; i++) {
-		buf_add_char(out, i == 0 ? '[' : ',');
-		event_json(&hop->attempts[i], out);
-	}
-	buf_add(out, hop->n == 0 ? STR("[]") : STR("]"));
-	if (hop->left_out > 0)
-		json_int(&j, "left_out", (int64_t)hop->left_out);
-	json_end(&j);
-}
-
-static void
-print_json(struct tracing *t, const struct trace *trace)
-{
-	struct buf *out = &t->line;
-
-	buf_clear(out);
-	struct json j = json_begin(out);
-
-	json_text(&j, "type", STR("trace"));
-	if (message_id(trace).n > 0)
-		json_text(&j, "message_id", message_id(trace));
-	json_key(&j, "hops");
-	for (size_t i = 0; i < trace->n; i++) {
-		buf_add_char(out, i == 0 ? '[' : ',');
-		add_json_hop(out, trace, &trace->hops[i]);
-	}
-	buf_add_char(out, ']');
-	json_bool(&j, "complete", !trace->cut);
-	json_end(&j);
-	buf_add_char(out, '\n');
-	(void)fwrite(out->p, 1, out->n, stdout);
-}
-
 /* --- the command --- */
+
+static int
+tell_nothing_found(const struct tracing *t, const char *pattern)
+{
+	AUTO(buf_done) struct buf since = { 0 };
+
+	clock_minute(&since, t->since_us);
+	fprintf(stderr, "mailwarden: no message with '");
+	app_print_safe(str_of(pattern), stderr);
+	fprintf(stderr, "' since %s; --since looks further back\n", buf_cstr(&since));
+	return EXIT_FAILED;
+}
+
+static void
+print_found(struct tracing *t, const struct trace_found *found)
+{
+	for (size_t i = found->n; i-- > 0;) { /* the newest last, where one looks first */
+		if (!t->show.json) {
+			print_trace(t, found->messages[i]);
+			if (i > 0)
+				putchar('\n');
+			continue;
+		}
+		buf_clear(&t->line);
+		trace_json(found->messages[i], &t->line);
+		buf_add_char(&t->line, '\n');
+		(void)fwrite(t->line.p, 1, t->line.n, stdout);
+	}
+	if (found->more)
+		fprintf(stderr,
+		    "mailwarden: there are more; these are the newest %zu. Name a queue id, or "
+		    "less with --since\n",
+		    found->n);
+}
 
 static int
 show(struct tracing *t, const char *pattern)
 {
-	int r = find_places(t, str_of(pattern));
+	struct trace_found found;
 
-	if (r >= 0)
-		r = load(t);
-	if (r < 0)
+	if (trace_find(t->store, str_of(pattern), t->since_us, t->now_us, &found, &t->err) <
+	    0)
 		return app_fail(EXIT_STORE, "%s", t->err.text);
-	if (t->n == 0) {
-		AUTO(buf_done) struct buf since = { 0 };
-
-		clock_minute(&since, t->since_us);
-		fprintf(stderr, "mailwarden: no message with '");
-		app_print_safe(str_of(pattern), stderr);
-		fprintf(stderr, "' since %s; --since looks further back\n",
-		    buf_cstr(&since));
-		return EXIT_FAILED;
-	}
-	for (size_t i = t->n; i-- > 0;) { /* the newest last, where one looks first */
-		if (t->show.json)
-			print_json(t, t->shown[i]);
-		else
-			print_trace(t, t->shown[i]);
-		if (!t->show.json && i > 0)
-			putchar('\n');
-	}
-	if (t->more)
-		fprintf(stderr,
-		    "mailwarden: there are more; these are the newest %zu. Name a queue id, or "
-		    "less with --since\n",
-		    t->n);
+	if (found.n == 0)
+		return tell_nothing_found(t, pattern);
+	print_found(t, &found);
+	trace_found_done(&found);
 	return EXIT_FINE;
 }
 
@@ -519,27 +354,17 @@ read_options(struct tracing *t, int argc, char **argv)
 static int
 run(int argc, char **argv)
 {
-	struct tracing *t = calloc(1, sizeof *t);
+	struct tracing t = { .now_us = app_now_us() };
 	int r;
 
-	if (t == NULL)
-		return app_fail(EXIT_FAILED, "out of memory");
-	t->now_us = app_now_us();
-	t->since_us = t->now_us - SINCE_US;
-	r = read_options(t, argc, argv);
+	t.since_us = t.now_us - SINCE_US;
+	r = read_options(&t, argc, argv);
 	if (r == EXIT_FINE)
-		r = show_open(&t->show, &t->store);
+		r = show_open(&t.show, &t.store);
 	if (r == EXIT_FINE)
-		r = show(t, argv[optind]);
-	store_close(t->store);
-	for (size_t i = 0; i < t->nplaces; i++) {
-		free(t->places[i].host);
-		free(t->places[i].queue_id);
-	}
-	for (size_t i = 0; i < t->n; i++)
-		trace_free(t->shown[i]);
-	buf_done(&t->line);
-	free(t);
+		r = show(&t, argv[optind]);
+	store_close(t.store);
+	buf_done(&t.line);
 	return r;
 }
 

@@ -30,6 +30,14 @@ struct report_settings {
 	struct texts own_addresses, own_names; /* none: what the machine says */
 };
 
+/* `mailwarden serve`. */
+struct web_settings_read {
+	char *listen;               /* ADDRESS:PORT or unix:/PATH */
+	struct secret_source token; /* unset: nothing may be written */
+	struct texts hosts;         /* names in Host besides loopback's */
+	bool is_public;             /* may listen at what is not loopback */
+};
+
 struct config {
 	char *path;
 	bool found;
@@ -40,6 +48,7 @@ struct config {
 	struct config_source *sources; /* none: what this machine has */
 	size_t nsources;
 	struct report_settings reports;
+	struct web_settings_read web;
 	struct notify_settings notify;
 	struct yaml *yaml;
 	struct config_memory *memory; /* owns all texts and lists of above */

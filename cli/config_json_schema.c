@@ -34,6 +34,7 @@ pattern_of(enum setting_type type)
 	case SETTING_QUIET: return "^[0-9]{1,2}:[0-9]{2} *- *[0-9]{1,2}:[0-9]{2}$";
 	case SETTING_MATCH: return "^[^=]+=";
 	case SETTING_IPS: return "^[0-9A-Fa-f:.]+$";
+	case SETTING_LISTEN: return "^(unix:/.|[^\\s/]+:[0-9]{1,5}$)";
 	case SETTING_AFTER: return "^(leave$|cur$|/)";
 	default: return NULL;
 	}
@@ -104,6 +105,7 @@ add_type(struct json *j, const struct setting *setting)
 	case SETTING_CHANNEL_TYPE: add_words(j, setting->words); break;
 	case SETTING_OAUTH: json_text(j, "$ref", STR("#/$defs/oauth")); break;
 	case SETTING_REPORTS: json_text(j, "$ref", STR("#/$defs/reports")); break;
+	case SETTING_WEB: json_text(j, "$ref", STR("#/$defs/web")); break;
 	case SETTING_SOURCES:
 		json_raw(j, "type", STR("[\"array\",\"null\"]"));
 		json_raw(j, "items", STR("{\"$ref\":\"#/$defs/source\"}"));
@@ -357,6 +359,7 @@ config_print_schema(struct buf *out)
 	add_definition(&defs, "oauth", &config_oauth_section, FOR_ALL);
 	add_definition(&defs, "reports", &config_reports_section, FOR_ALL);
 	add_definition(&defs, "route", &config_route_section, FOR_ALL);
+	add_definition(&defs, "web", &config_web_section, FOR_ALL);
 	json_end(&defs);
 	struct json j = json_begin(&text);
 

@@ -393,6 +393,7 @@ put_setting(const struct printer *p, const struct part *part, const struct setti
 	case SETTING_GONE:
 	case SETTING_PROVIDER: return; /* what it fills in is shown */
 	case SETTING_REPORTS:
+	case SETTING_WEB:
 	case SETTING_OAUTH: put_nested(p, part, setting, field); return;
 	case SETTING_SOURCES:
 	case SETTING_ALERTS:

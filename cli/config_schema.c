@@ -56,6 +56,9 @@ static const struct setting top[] = {
 	{ "dashboard", SETTING_WEB_URL, FOR_ALL, offsetof(struct config, notify.dashboard),
 	    .otherwise = "no links",
 	    .about = "Address that links in messages begin with." },
+	{ "web", SETTING_WEB, FOR_ALL, offsetof(struct config, web),
+	    .otherwise = "loopback alone, and nothing may be written",
+	    .about = "Dashboard, JSON and metrics: `mailwarden serve`." },
 };
 const struct section config_top_section = { "settings", "the file", top, COUNT(top) };
 
@@ -90,6 +93,32 @@ static const struct setting reports[] = {
 };
 const struct section config_reports_section = { "the settings of reports", "`reports`",
 	reports, COUNT(reports) };
+
+#undef KEPT
+
+/* --- web --- */
+
+#define KEPT(member) offsetof(struct web_settings_read, member)
+
+static const struct setting web[] = {
+	{ "listen", SETTING_LISTEN, FOR_ALL, KEPT(listen), .fallback = "127.0.0.1:8025",
+	    .about = "Where it listens: ADDRESS:PORT, [ADDRESS]:PORT or unix:/PATH." },
+	{ "token_file", SETTING_SECRET_FILE, FOR_ALL, KEPT(token.file),
+	    .otherwise = "nothing may be written",
+	    .about =
+		"File whose only line is the token that acknowledging from the page asks "
+		"for, mode 0600; or credential:NAME." },
+	{ "hosts", SETTING_HOSTS, FOR_ALL, KEPT(hosts), .otherwise = "loopback's alone",
+	    .about =
+		"Names under which browsers reach it, one or a list: that of a web server "
+		"in front of it, say." },
+	{ "public", SETTING_SWITCH, FOR_ALL, KEPT(is_public), .fallback = "no",
+	    .about =
+		"May it listen at an address that others reach? Who reaches it reads every "
+		"address in the logs: there is no login." },
+};
+const struct section config_web_section = { "the settings of web", "`web`", web,
+	COUNT(web) };
 
 #undef KEPT
 
@@ -319,6 +348,9 @@ static const struct setting route[] = {
 	    .min_s = 0, .max_s = 365 * DAY },
 	{ "resolved", SETTING_SWITCH, FOR_ALL, KEPT(resolved), .fallback = "yes",
 	    .about = "Resolutions are told to whom the opening was told." },
+	{ "digest", SETTING_SWITCH, FOR_ALL, KEPT(digest), .fallback = "no",
+	    .about = "Its channels are sent the digest. Where no route says yes, those "
+		     "channels are that are mail and are told warnings." },
 };
 const struct section config_route_section = { "the settings of a route", "a route", route,
 	COUNT(route) };
@@ -328,6 +360,7 @@ section_nested(enum setting_type type)
 {
 	return type == SETTING_OAUTH     ? &config_oauth_section
 	       : type == SETTING_REPORTS ? &config_reports_section
+	       : type == SETTING_WEB     ? &config_web_section
 					 : NULL;
 }
 

@@ -44,6 +44,8 @@ enum setting_type {
 	SETTING_IPS,            /* one or a list of IP addresses: struct texts */
 	SETTING_AFTER,          /* leave, cur, or a Maildir's full path: char * */
 	SETTING_REPORTS,        /* a section of its own: struct report_settings */
+	SETTING_LISTEN,         /* ADDRESS:PORT or unix:/PATH: char * */
+	SETTING_WEB,            /* a section of its own: struct web_settings_read */
 	SETTING_OAUTH,          /* a section of its own: struct oauth_settings */
 	SETTING_PROVIDER,       /* fills other settings, is kept nowhere */
 	SETTING_CHANNEL_TYPE,   /* what the other keys of a channel mean */
@@ -88,6 +90,7 @@ extern const struct section config_channel_section; /* struct channel_settings *
 extern const struct section config_oauth_section;   /* struct oauth_settings */
 extern const struct section config_route_section;   /* struct route */
 extern const struct section config_reports_section; /* struct report_settings */
+extern const struct section config_web_section;     /* struct web_settings_read */
 
 /* "relay", ..., without CHANNEL_NONE. */
 extern const struct setting_word config_channel_types[];

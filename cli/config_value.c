@@ -87,6 +87,7 @@ setting_value_of(const struct setting *setting, const void *field,
 	case SETTING_SAFE_URL:
 	case SETTING_SECRET_FILE:
 	case SETTING_AFTER:
+	case SETTING_LISTEN:
 	case SETTING_MATCH: text_of(*(char *const *)field, out); break;
 	case SETTING_ADDRESSES:
 	case SETTING_RELAY_URLS:
@@ -113,6 +114,7 @@ setting_value_of(const struct setting *setting, const void *field,
 	case SETTING_QUIET: quiet_of(field, out); break;
 	case SETTING_OAUTH:
 	case SETTING_REPORTS:
+	case SETTING_WEB:
 	case SETTING_PROVIDER:
 	case SETTING_SOURCES:
 	case SETTING_ALERTS:

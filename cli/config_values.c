@@ -74,6 +74,21 @@ check_path(struct str text)
 	return str_starts(text, STR("/")) ? NULL : "must be a full path, from / on";
 }
 
+/* Where to listen; what is public is asked when it does. */
+static const char *
+check_listen(struct str text)
+{
+	ptrdiff_t colon = str_rfind_char(text, ':');
+	int64_t port;
+
+	if (str_starts(text, STR("unix:/")) && text.n > 6)
+		return NULL;
+	return colon > 0 && str_to_int(str_skip(text, (size_t)colon + 1), &port) &&
+		       port <= 65535 && !has_any(text, " /")
+		   ? NULL
+		   : "must be ADDRESS:PORT, [ADDRESS]:PORT or unix:/PATH";
+}
+
 static const char *
 check_secret_file(struct str text)
 {
@@ -542,6 +557,17 @@ read_reports(struct config_reader *reader, const struct ynode *node,
 	config_read_section(reader, &part);
 }
 
+static void
+read_web(struct config_reader *reader, const struct ynode *node,
+    struct web_settings_read *out)
+{
+	struct ynode map = config_as_map(node);
+	const struct config_part part = { &config_web_section, &map, FOR_ALL, map.at, NULL,
+		out };
+
+	config_read_section(reader, &part);
+}
+
 /* --- by type --- */
 
 /* read_word() writes through an int. */
@@ -557,6 +583,7 @@ check_of(enum setting_type type)
 	case SETTING_HOSTS: return check_host;
 	case SETTING_IPS: return check_ip;
 	case SETTING_AFTER: return check_after;
+	case SETTING_LISTEN: return check_listen;
 	case SETTING_PATH:
 	case SETTING_PATHS:
 	case SETTING_INPUT_FILE:
@@ -590,6 +617,7 @@ config_read_value(struct config_reader *reader, const struct setting *setting,
 	case SETTING_WEB_URL:
 	case SETTING_SAFE_URL:
 	case SETTING_SECRET_FILE:
+	case SETTING_LISTEN:
 	case SETTING_AFTER:
 		*(char **)field =
 		    read_checked(reader, setting, node, check_of(setting->type));
@@ -614,6 +642,7 @@ config_read_value(struct config_reader *reader, const struct setting *setting,
 	case SETTING_MATCH: read_match(reader, setting, node, field); break;
 	case SETTING_OAUTH: read_oauth(reader, node, field); break;
 	case SETTING_REPORTS: read_reports(reader, node, field); break;
+	case SETTING_WEB: read_web(reader, node, field); break;
 	case SETTING_CHANNEL_TYPE:
 	case SETTING_SOURCES:
 	case SETTING_ALERTS:

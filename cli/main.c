@@ -7,9 +7,9 @@
 #include "paths.h"
 
 static const struct command *const commands[] = { &cmd_run, &cmd_status, &cmd_incidents,
-	&cmd_show, &cmd_ack, &cmd_silence, &cmd_events, &cmd_trace, &cmd_evidence,
-	&cmd_explain, &cmd_ingest, &cmd_parse, &cmd_replay, &cmd_check, &cmd_config,
-	&cmd_notify, NULL };
+	&cmd_digest, &cmd_show, &cmd_ack, &cmd_silence, &cmd_events, &cmd_trace,
+	&cmd_evidence, &cmd_explain, &cmd_ingest, &cmd_serve, &cmd_parse, &cmd_replay,
+	&cmd_check, &cmd_config, &cmd_notify, NULL };
 
 static void
 usage(FILE *to)

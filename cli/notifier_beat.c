@@ -1,14 +1,12 @@
 #include "cli/notifier_beat.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "cli/watcher_lives.h"
 #include "core/clock.h"
 #include "notify/now.h"
 
@@ -27,26 +25,6 @@ struct beats {
 	size_t n;
 	bool held_back; /* the watcher did not run, and that was told */
 };
-
-int
-watcher_lives(const char *state, struct err *err)
-{
-	AUTO(auto_free) char *path = NULL;
-
-	if (asprintf(&path, "%s.lock", state) < 0) {
-		path = NULL;
-		return err_set(err, -ENOMEM, "out of memory");
-	}
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_errno(err, "open", path);
-	/* Ours for a moment if nobody holds it; a watcher that starts just then asks again. */
-	bool lives = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-
-	(void)close(fd);
-	return lives;
-}
 
 /* May a heartbeat go out? Why not is told once. */
 static bool

@@ -25,7 +25,4 @@ void beats_free(struct beats *beats); /* NULL is fine */
 void beats_knock(struct beats *beats); /* NULL is fine */
 bool beats_held_back(const struct beats *beats);
 
-/* 1: a watcher works on this store, 0: none does; else a negative errno. */
-int watcher_lives(const char *state, struct err *err);
-
 #endif

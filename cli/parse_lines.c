@@ -10,24 +10,20 @@
 /* Below MANY_LINES a batch is not worth other threads; each gets PORTION_LINES at a time. */
 enum { MANY_LINES = 2048, PORTION_LINES = 512 };
 
-static void
-count_result(struct ledger_counts *counts, struct self_samples *samples,
-    const struct line *line, enum parse_result result)
+static bool
+is_unparsed(enum parse_result result)
 {
-	if (result == PARSE_UNPARSED || result == PARSE_GAVE_UP) {
-		counts->unparsed++;
-		self_add_sample(samples, line);
-	} else if (result != PARSE_EVENT) {
-		counts->ignored++;
-	}
+	return result == PARSE_UNPARSED || result == PARSE_GAVE_UP;
 }
 
 static void
-count_line(struct ledger_counts *counts, const struct line *line)
+count_line(struct ledger_counts *counts, const struct line *line, enum parse_result result)
 {
 	counts->lines++;
 	counts->bytes += (int64_t)line->text.n + 1;
 	counts->truncated += line->truncated;
+	counts->unparsed += is_unparsed(result);
+	counts->ignored += result != PARSE_EVENT && !is_unparsed(result);
 }
 
 /* --- few lines: one after the other --- */
@@ -56,9 +52,12 @@ take_few(const struct parse_job *job)
 	parser_set_reference(parser, job->reference_us);
 	for (size_t i = 0; i < job->n && few.failed == 0; i++) {
 		few.line = &job->lines[i];
-		count_line(job->counts, few.line);
-		count_result(job->counts, job->samples, few.line,
-		    parser_line(parser, few.line, job->source, on_event, &few));
+		enum parse_result result =
+		    parser_line(parser, few.line, job->source, on_event, &few);
+
+		count_line(job->counts, few.line, result);
+		if (is_unparsed(result))
+			self_add_sample(job->samples, few.line);
 	}
 	return few.failed;
 }
@@ -77,7 +76,10 @@ struct portion {
 	const struct line *lines;
 	size_t n;
 	struct kept_list *kept;
-	struct ledger_counts counts;
+	struct result {
+		enum parse_result result;
+		size_t events; /* kept of this line and those before it */
+	} results[PORTION_LINES];
 	struct self_samples samples;
 	const struct line *line;
 };
@@ -135,16 +137,17 @@ portion_work(void *ctx, size_t worker, void *slot)
 	struct portion *portion = slot;
 	struct parser *parser = many->job->parsers[worker];
 
-	portion->counts = (struct ledger_counts){ 0 };
 	portion->samples.n = 0;
 	kept_clear(portion->kept);
 	parser_set_reference(parser, many->job->reference_us);
 	for (size_t i = 0; i < portion->n; i++) {
 		portion->line = &portion->lines[i];
-		count_line(&portion->counts, portion->line);
-		count_result(&portion->counts, &portion->samples, portion->line,
-		    parser_line(parser, portion->line, many->job->source, keep_event,
-			portion));
+		enum parse_result result = parser_line(parser, portion->line,
+		    many->job->source, keep_event, portion);
+
+		portion->results[i] = (struct result){ result, portion->kept->n };
+		if (is_unparsed(result))
+			self_add_sample(&portion->samples, portion->line);
 	}
 }
 
@@ -155,17 +158,19 @@ portion_take(void *ctx, void *slot)
 	const struct parse_job *job = many->job;
 	struct portion *portion = slot;
 	const struct kept_list *kept = portion->kept;
+	size_t next = 0;
 
 	if (kept->failed)
 		return many->failed = err_set(many->err, -ENOMEM, "out of memory");
-	job->counts->lines += portion->counts.lines;
-	job->counts->bytes += portion->counts.bytes;
-	job->counts->ignored += portion->counts.ignored;
-	job->counts->unparsed += portion->counts.unparsed;
-	job->counts->truncated += portion->counts.truncated;
 	self_add_samples(job->samples, &portion->samples);
-	for (size_t i = 0; i < kept->n && many->failed == 0; i++)
-		many->failed = job->take(job->ctx, &kept->items[i].ev, kept->items[i].line);
+	for (size_t i = 0; i < portion->n && many->failed == 0; i++) {
+		const struct result *result = &portion->results[i];
+
+		for (; next < result->events && many->failed == 0; next++)
+			many->failed = job->take(job->ctx, &kept->items[next].ev,
+			    kept->items[next].line);
+		count_line(job->counts, &portion->lines[i], result->result);
+	}
 	return many->failed;
 }
 

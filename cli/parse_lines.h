@@ -20,7 +20,7 @@ struct parse_job {
 	struct str source;
 	const struct line *lines;
 	size_t n;
-	struct ledger_counts *counts; /* added to before the events of these lines come */
+	struct ledger_counts *counts; /* each line is added after its events were taken */
 	struct self_samples *samples; /* of lines that no rule took */
 	/* Takes one event; a negative errno ends it. */
 	int (*take)(void *ctx, struct event *ev, struct str line);

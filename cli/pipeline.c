@@ -16,6 +16,7 @@
 #include "rules/bounce_join.h"
 #include "rules/context.h"
 #include "rules/engine.h"
+#include "rules/tls_sessions.h"
 #include "store/own_mail.h"
 #include "store/reports.h"
 
@@ -32,6 +33,7 @@ struct pipeline {
 	    *parsers[POOL_MAX_WORKERS]; /* one for each worker, at least the first */
 	size_t nparsers;
 	struct engine *engine;
+	struct tls_sessions *tls;
 	struct err *err; /* of the call that runs */
 	struct pipeline_totals totals;
 	struct str source;           /* of the batch */
@@ -115,8 +117,10 @@ pipeline_open(const char *state, const struct rulebook *book, struct pipeline **
 	if (p == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	p->last_batch_us = app_now_us();
-	if ((p->self = self_new()) == NULL) {
-		free(p);
+	p->self = self_new();
+	p->tls = tls_sessions_new();
+	if (p->self == NULL || p->tls == NULL) {
+		pipeline_close(p);
 		return err_set(err, -ENOMEM, "out of memory");
 	}
 	int r = store_open(state, STORE_WRITE, &p->store, err);
@@ -139,6 +143,7 @@ pipeline_close(struct pipeline *p)
 		return;
 	free_parsers(p->parsers);
 	engine_free(p->engine);
+	tls_sessions_free(p->tls);
 	store_close(p->store);
 	self_free(p->self);
 	buf_done(&p->own_id);
@@ -201,7 +206,6 @@ flush_ledger(struct pipeline *p)
 	struct ledger_counts counts = p->counts;
 
 	p->counts = (struct ledger_counts){ 0 };
-	/* An event whose line began a new hour stands alone: its line is counted already. */
 	if (counts.lines == 0 && counts.events == 0)
 		return 0;
 	if (p->hour_us == 0) /* a batch without an event: it is of now */
@@ -297,7 +301,9 @@ take_event(void *ctx, struct event *ev, struct str line)
 	p->is_own = false;
 	if (!engine_feed(p->engine, ev, line))
 		p->failed = err_set(p->err, -ENOMEM, "out of memory");
-	else if (p->failed == 0)
+	/* What it sets is for figures: no rule is to judge by it. */
+	tls_sessions_apply(p->tls, ev);
+	if (p->failed == 0)
 		p->failed =
 		    p->is_own ? take_own(p, ev) : store_add_event(p->store, ev, p->err);
 	return p->failed;

@@ -18,8 +18,8 @@ enum { LITTLE_ROOM_MIB = 16 }; /* the write-ahead log alone may take 8 */
 
 /* --- the store's file --- */
 
-static void
-look_at_room(const char *path, struct buf *out)
+void
+store_room_trouble(const char *path, struct buf *out)
 {
 	struct statvfs disk;
 
@@ -45,7 +45,7 @@ store_trouble(const char *path, struct buf *out)
 	struct store *store = NULL;
 	struct err err;
 
-	look_at_room(path, out);
+	store_room_trouble(path, out);
 	if (out->n > 0 || access(path, W_OK) != 0)
 		return; /* who only reads need not be able to write */
 	/* Waits for the lock as the programs do, and gives it back. */

@@ -28,5 +28,7 @@ int deliveries_json(struct store *store, struct str notice_id, struct buf *out,
  * sentence that says what is wrong, and nothing if all is well.
  */
 void store_trouble(const char *path, struct buf *out);
+/* The disk alone: for who has no right to write, and leaves the lock alone. */
+void store_room_trouble(const char *path, struct buf *out);
 
 #endif

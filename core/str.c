@@ -15,6 +15,12 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
+static char
+upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+}
+
 bool
 str_eq(struct str a, struct str b)
 {
@@ -67,10 +73,24 @@ str_find_nocase(struct str s, struct str needle)
 {
 	if (needle.n == 0)
 		return 0;
-	for (size_t i = 0; i + needle.n <= s.n; i++)
-		if (lower(s.p[i]) == lower(needle.p[0]) &&
-		    str_eq_nocase((struct str){ s.p + i, needle.n }, needle))
-			return (ptrdiff_t)i;
+	if (s.n < needle.n)
+		return -1;
+	char small = lower(needle.p[0]), large = upper(small);
+	const char *at = s.p, *end = s.p + (s.n - needle.n) + 1;
+
+	while (at < end) {
+		const char *hit = memchr(at, small, (size_t)(end - at));
+		size_t before = (size_t)((hit == NULL ? end : hit) - at);
+		const char *other = large == small ? NULL : memchr(at, large, before);
+
+		if (other != NULL)
+			hit = other;
+		if (hit == NULL)
+			return -1;
+		if (str_eq_nocase((struct str){ hit, needle.n }, needle))
+			return hit - s.p;
+		at = hit + 1;
+	}
 	return -1;
 }
 

@@ -576,7 +576,8 @@ bounce_rules_read(struct bounce_rules *rules, const struct bounce_letter *letter
 		for (size_t i = 0; i < rules->files[f].nrules; i++) {
 			struct bounce_rule *rule = &rules->files[f].rules[i];
 
-			if (!try_rule(rules, rule))
+			if ((rules->only != NULL && rules->only != rule) ||
+			    !try_rule(rules, rule))
 				continue;
 			rules->last = rule;
 			return hand_over(rules, fn, ctx);

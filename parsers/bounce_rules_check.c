@@ -214,7 +214,9 @@ probe_backtracking(struct check *c)
 		while (text.n < 20000)
 			buf_add(&text, str_of(bricks[b]));
 		c->wanted = NULL;
+		c->rules->only = rule;
 		(void)read_message(c, buf_str(&text));
+		c->rules->only = NULL;
 		if (rule->gave_up == gave_up)
 			continue;
 		diag_warn(c->diags, rule->node->at,

@@ -97,6 +97,7 @@ struct bounce_rules {
 	size_t nfound;
 	struct bounce_replies replies;
 	const struct bounce_rule *last; /* the rule that counted, NULL: none */
+	const struct bounce_rule *only; /* for checks: no other is tried; NULL: all are */
 };
 
 /* The value for an event field; BOUNCE_VALUES: rules here have no use for it. */

@@ -76,12 +76,14 @@ find_missing() {
 	have ninja || need ninja
 	have pkg-config || need pkg-config
 	for lib in libsystemd libpcre2-8 libcurl libcrypto json-c sqlite3 yaml-0.1 libarchive \
-		gmime-3.0 expat libseccomp; do
+		gmime-3.0 expat libseccomp cairo fontconfig libmicrohttpd; do
 		have_lib "$lib" || need "$lib"
 	done
 	have_authorities || need ca-certificates
+	have npm || need npm # the dashboard's page; a build goes without
 	[ "$what" = test ] || return 0
 	have_lib libnotify || need libnotify # the desktop channel; a build goes without
+	have promtool || need prometheus # the metrics
 	have dunst || need dunst
 	have Xvfb || need xvfb
 	have dbus-run-session || need dbus
@@ -94,7 +96,11 @@ find_missing() {
 	have_module aiosmtpd || need aiosmtpd
 	have_module yaml || need python3-yaml
 	have_module jsonschema || need python3-jsonschema
+	have_module selenium || need selenium
+	have chromium || have chromium-browser || need chromium
+	have chromedriver || need chromedriver
 	have openssl || need openssl
+	have tidy || need tidy # what the digest is checked by
 	have_journal_remote || need journal-remote
 	have systemd-nspawn || need nspawn
 	! is_debian_12 || have mmdebstrap || need mmdebstrap
@@ -129,12 +135,17 @@ package() {
 	apt:gmime-3.0) echo libgmime-3.0-dev ;;
 	apt:expat) echo libexpat1-dev ;;
 	apt:libseccomp) echo libseccomp-dev ;;
+	apt:cairo) echo libcairo2-dev ;;
+	apt:fontconfig) echo libfontconfig-dev ;;
+	apt:libmicrohttpd) echo libmicrohttpd-dev ;;
 	apt:sanitizer) echo gcc ;;
 	apt:cmocka) echo libcmocka-dev ;;
 	apt:fuzzer) apt_fuzzer ;;
 	apt:aiosmtpd) echo python3 python3-aiosmtpd ;;
 	apt:journal-remote) echo systemd-journal-remote ;;
 	apt:nspawn | dnf:nspawn) echo systemd-container ;;
+	apt:selenium) echo python3 python3-selenium ;;
+	apt:chromedriver) echo chromium-driver ;;
 	apt:xz) echo xz-utils ;;
 	dnf:c) echo gcc glibc-devel ;;
 	dnf:ninja) echo ninja-build ;;
@@ -151,6 +162,9 @@ package() {
 	dnf:gmime-3.0) echo gmime30-devel ;;
 	dnf:expat) echo expat-devel ;;
 	dnf:libseccomp) echo libseccomp-devel ;;
+	dnf:cairo) echo cairo-devel ;;
+	dnf:fontconfig) echo fontconfig-devel ;;
+	dnf:libmicrohttpd) echo libmicrohttpd-devel ;;
 	dnf:xvfb) echo xorg-x11-server-Xvfb ;;
 	dnf:dbus) echo dbus-daemon ;;
 	dnf:sanitizer) echo libasan libubsan ;;
@@ -158,6 +172,7 @@ package() {
 	dnf:fuzzer) echo compiler-rt ;;
 	dnf:clang-format) echo clang-tools-extra ;;
 	dnf:aiosmtpd) echo python3-aiosmtpd ;;
+	dnf:selenium) echo python3-selenium ;;
 	dnf:python3-yaml) echo python3-pyyaml ;;
 	dnf:journal-remote) echo systemd-journal-remote ;;
 	pacman:c | pacman:sanitizer) echo gcc ;;
@@ -174,6 +189,8 @@ package() {
 	pacman:clang-format) echo clang ;;
 	pacman:python3) echo python ;;
 	pacman:aiosmtpd) echo python-aiosmtpd ;;
+	pacman:selenium) echo python-selenium ;;
+	pacman:chromedriver) echo chromium ;;
 	pacman:python3-yaml) echo python-yaml ;;
 	pacman:python3-jsonschema) echo python-jsonschema ;;
 	pacman:journal-remote) echo systemd libmicrohttpd ;;

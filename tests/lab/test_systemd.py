@@ -6,11 +6,14 @@ Needs root, systemd-nspawn, overlayfs; skipped (exit code 77) without them. Noth
 machine is changed: what the container writes lies in memory and goes with it.
 """
 
+import http.client
+import json
 import logging
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +33,9 @@ import lab  # noqa: E402
 
 BOOT_S = 120
 UNITS = ("mailwarden", "mailwarden-notify", "mailwarden-ingest")
+# Those that one starts by hand, or a timer does.
+MORE_UNITS = ("mailwarden-web", "mailwarden-digest")
+EXPOSURE = "15"  # tenths; design, section 9
 MAILDIR = "/home/postmaster/Maildir"
 LINE = ("4bXkWz000001f: to=<joe@hotmail.com>, relay=hotmail-com.olc.protection.outlook.com"
         "[203.0.113.10]:25, delay=1.4, delays=0.1/0/0.7/0.6, dsn=5.7.1, status=bounced (host "
@@ -47,6 +53,15 @@ AllowIsolate=yes
 DROP_IN = """[Service]
 Environment=ASAN_OPTIONS=detect_leaks=0
 """
+# What the figures know of today becomes last week's.
+A_WEEK_AGO = """
+import sqlite3
+store = sqlite3.connect("/var/lib/mailwarden/mailwarden.db", timeout=30)
+with store:
+    store.execute("UPDATE tally SET at = at - 604800")
+    store.execute("UPDATE ledger SET hour = hour - 604800")
+    store.execute("UPDATE meta SET value = value - 604800 WHERE key = 'tally_days'")
+"""
 CREDENTIAL = "LoadCredential=relay-password:/etc/mailwarden/relay-password\n"
 
 
@@ -58,6 +73,15 @@ def skip(why):
 def run(*words, **options):
     return subprocess.run([str(word) for word in words], capture_output=True, text=True,
                           timeout=120, **options)
+
+
+def free_port():
+    """The container shares this machine's network, where the usual one may be taken."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+WEB_PORT = free_port()
 
 
 class Machine:
@@ -90,7 +114,7 @@ class Machine:
 
     def install(self):
         # The copy may have been the place of an installation before.
-        for unit in UNITS:
+        for unit in UNITS + MORE_UNITS:
             (self.root / f"etc/systemd/system/{unit}.service").unlink(missing_ok=True)
         shutil.rmtree(self.root / "var/lib/mailwarden", ignore_errors=True)
         shutil.rmtree(self.root / "etc/mailwarden", ignore_errors=True)
@@ -100,7 +124,7 @@ class Machine:
         (self.root / "etc/machine-id").unlink(missing_ok=True)
         self.write("/etc/fstab", "")
         self.write("/etc/systemd/system/lab.target", TARGET)
-        for unit in ("mailwarden", "mailwarden-ingest"):
+        for unit in ("mailwarden", "mailwarden-ingest", *MORE_UNITS):
             self.write(f"/etc/systemd/system/{unit}.service.d/lab.conf", DROP_IN)
         for part in ("tmp", "new", "cur"):
             (self.root / MAILDIR[1:] / part).mkdir(parents=True, exist_ok=True)
@@ -139,7 +163,8 @@ class Machine:
 
     def said(self):
         return self.do("journalctl", "-b", "--no-pager", "-o", "short", "-u", UNITS[0], "-u",
-                       UNITS[1], "-u", UNITS[2], "-u", "init.scope").stdout[-6000:]
+                       UNITS[1], "-u", UNITS[2], "-u", MORE_UNITS[0], "-u", MORE_UNITS[1],
+                       "-u", "init.scope").stdout[-6000:]
 
     def main_pid(self, unit):
         """As this machine counts."""
@@ -155,6 +180,12 @@ class Machine:
                     os.readlink(f"/proc/{self.leader}/ns/pid"):
                 return status.parent.name
         raise AssertionError(f"{unit} does not run\n{self.said()}")
+
+    def main_pid_or_none(self, unit):
+        try:
+            return self.main_pid(unit)
+        except AssertionError:
+            return None
 
     def close(self):
         if self.process is not None and self.process.poll() is None:
@@ -198,7 +229,8 @@ class Units(unittest.TestCase):
                       pathlib.Path(cls.pki.path("ca.pem")).read_text())
         machine.write("/etc/mailwarden/relay-password", PASSWORD + "\n", 0o600)
         machine.write("/etc/mailwarden/mailwarden.yaml", "\n".join([
-            "host: mx1.example.org", "sources: [journal]", "reports:",
+            "host: mx1.example.org", "sources: [journal]",
+            f"web: {{listen: 127.0.0.1:{WEB_PORT}}}", "reports:",
             f"  maildir: {MAILDIR}", "alerts:", "  relay:",
             f"    url: smtp://localhost:{cls.server.port}", f"    user: {USER}",
             "    password_file: credential:relay-password",
@@ -280,6 +312,75 @@ class Units(unittest.TestCase):
             if line.startswith("Uid:"):
                 return int(line.split()[1])
         return None
+
+    def ask(self, path):
+        """What the dashboard answers: it listens at this machine's loopback, too."""
+        link = http.client.HTTPConnection("127.0.0.1", WEB_PORT, timeout=30)
+        try:
+            link.request("GET", path)
+            answer = link.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            link.close()
+
+    def test_4_dashboard(self):
+        """Answers on loopback, reads the store and cannot write it."""
+        done = self.machine.do("systemctl", "start", "mailwarden-web")
+        self.assertEqual(done.returncode, 0, done.stderr + self.machine.said())
+        self.active("mailwarden-web")
+        self.assertEqual(self.ask("/healthz"), (200, "ok\n"))
+        status, body = self.ask("/api/v1/status")
+        self.assertEqual((status, json.loads(body)["type"]), (200, "status"))
+        self.assertEqual(self.ask("/api/v1/lines?what=out")[0], 200)
+        self.assertIn("mailwarden_watcher_running 1", self.ask("/metrics")[1])
+        web = self.machine.main_pid("mailwarden-web")
+        self.assertNotEqual(self.user_of(web),
+                            self.user_of(self.machine.main_pid("mailwarden")))
+        mounts = [line.split() for line in
+                  pathlib.Path(f"/proc/{web}/mountinfo").read_text().splitlines()]
+        store = max((words for words in mounts
+                     if "/var/lib/mailwarden/".startswith(words[4].rstrip("/") + "/")),
+                    key=lambda words: len(words[4]))
+        self.assertEqual(store[5].split(",")[0], "ro", store)
+        self.machine.do("systemctl", "kill", "-s", "KILL", "mailwarden-web")
+        self.until(lambda: self.machine.main_pid_or_none("mailwarden-web") not in (None, web),
+                   "it is started again")
+        self.active("mailwarden-web")
+        done = self.machine.do("systemctl", "stop", "mailwarden-web")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.machine.show("mailwarden-web", "Result"), "success")
+
+    def test_4_digest(self):
+        """A mail with plots, once for a week; the timer's day is Monday."""
+        self.until(lambda: self.status()["outcomes"]["bounced"] > 0, "mail of today")
+        done = self.machine.do("/usr/bin/python3", "-c", A_WEEK_AGO)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for _ in range(2):
+            done = self.machine.do("systemctl", "start", "mailwarden-digest.service")
+            self.assertEqual(done.returncode, 0, done.stderr + self.machine.said())
+        self.until(self.digests, "the digest arrives")
+        mail, = self.digests()
+        self.assertIn(b"Content-Type: image/png", mail)
+        self.assertEqual(self.machine.show("mailwarden-digest", "Result"), "success")
+        done = self.machine.do("systemctl", "start", "mailwarden-digest.timer")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(self.machine.show("mailwarden-digest.timer",
+                                           "NextElapseUSecRealtime"), "^Mon .* 07:[0-2]")
+        self.assertEqual(len(self.digests()), 1)
+
+    def status(self):
+        return json.loads(self.machine.do("env", "ASAN_OPTIONS=detect_leaks=0", "mailwarden",
+                                          "status", "--json").stdout)
+
+    def digests(self):
+        return [content for *_, content in self.handler.mails
+                if b"X-Mailwarden-Notice: digest" in content]
+
+    def test_4_security(self):
+        for unit in UNITS + MORE_UNITS:
+            done = self.machine.do("systemd-analyze", "security", f"--threshold={EXPOSURE}",
+                                   "--no-pager", f"{unit}.service")
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_5_a_test_as_root(self):
         done = self.machine.do("env", "ASAN_OPTIONS=detect_leaks=0", "mailwarden", "notify",

@@ -307,6 +307,44 @@ test_quiet_hours_end(void **state)
 	set_zone("UTC");
 }
 
+static void
+assert_digest(const struct notify_settings *settings, int64_t at_us, const char *want)
+{
+	struct route_list list = { 0 };
+	char got[200];
+
+	assert_int_equal(route_find_digest(settings, STR("mx1"), at_us, &list), 0);
+	describe(&list, got, sizeof got);
+	route_list_done(&list);
+	assert_string_equal(got, want);
+}
+
+/* Who is sent digests: who asked for them, else who reads mail about warnings. */
+static void
+test_digest(void **state)
+{
+	struct route routes[2] = { 0 };
+	struct notify_settings settings = { .channels = channels, .nchannels = NCHANNELS };
+
+	(void)state;
+	set_channels();
+	assert_digest(&settings, now_us, "relay own gmail");
+	settings.routes = routes;
+	settings.nroutes = 1;
+	routes[0].to = list_of("phone,own,journal");
+	assert_digest(&settings, now_us, "own");
+	routes[0].to = list_of("phone");
+	routes[0].fallback = list_of("relay");
+	assert_digest(&settings, now_us, "");
+	settings.nroutes = 2;
+	routes[1].to = list_of("journal,phone,journal");
+	routes[1].digest = true;
+	assert_digest(&settings, now_us, "journal phone");
+	routes[1].digest = false;
+	routes[0].digest = true;
+	assert_digest(&settings, now_us, "phone");
+}
+
 int
 main(void)
 {
@@ -316,6 +354,7 @@ main(void)
 		cmocka_unit_test(test_repeat),
 		cmocka_unit_test(test_quiet_hours),
 		cmocka_unit_test(test_quiet_hours_end),
+		cmocka_unit_test(test_digest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
