@@ -207,13 +207,13 @@ class Watch(support.Case):
         watcher.wait_for(f"watching maildir={self.box}/cur")
         self.deliver(bounce("one@example.net", 1))
         self.until(watcher, "one@example.net")
+        self.assertEqual(watcher.said().count("waiting for it"), 1, watcher.said())
         self.box.rename(self.folder / "away")
         self.make()
         watcher.until(lambda: watcher.said().count(f"watching maildir={self.box}/new") > 1,
                       "the new one is watched")
         self.deliver(bounce("two@example.net", 2))
         self.until(watcher, "one@example.net", "two@example.net")
-        self.assertEqual(watcher.said().count("waiting for it"), 1, watcher.said())
 
     def test_the_log_cannot_be_written(self):
         """Told once; the messages are taken when it can."""
