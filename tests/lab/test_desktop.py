@@ -79,7 +79,7 @@ class Desktop:
                     "exec dunst -config dunstrc"])
         wait_until(bus.exists, "a session bus")
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = bus.read_text()
-        wait_until(lambda: self.run("dunstctl", "count").returncode == 0, "dunst")
+        wait_until(self.has_dunst, "dunst")
         wait_until(lambda: self.calls.exists() and self.seen_ping(), "a monitor")
 
     def start(self, argv, **more):
@@ -91,6 +91,12 @@ class Desktop:
     def run(self, *argv):
         return subprocess.run(argv, env=self.environment, stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=60)
+
+    def has_dunst(self):
+        """Asks the bus: who asks dunst before it is there makes the bus start another."""
+        return self.run("busctl", "--user", "call", "org.freedesktop.DBus",
+                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", "s",
+                        "org.freedesktop.Notifications").stdout == b"b true\n"
 
     def seen_ping(self):
         """The monitor is up when it sees what is asked now."""
