@@ -119,56 +119,6 @@ fold_add(struct fold *fold, const struct delivery_row *row)
 
 /* --- incidents --- */
 
-/* What a message shows; the rest is for detectors. */
-static const size_t told_texts[] = {
-	offsetof(struct incident, id),
-	offsetof(struct incident, rule),
-	offsetof(struct incident, trouble),
-	offsetof(struct incident, group),
-	offsetof(struct incident, host),
-	offsetof(struct incident, provider),
-	offsetof(struct incident, code_id),
-	offsetof(struct incident, category),
-	offsetof(struct incident, summary),
-	offsetof(struct incident, advice),
-	offsetof(struct incident, url),
-	offsetof(struct incident, affected),
-	offsetof(struct incident, samples),
-	offsetof(struct incident, ack_who),
-	offsetof(struct incident, ack_note),
-};
-
-enum { TOLD_TEXTS = sizeof told_texts / sizeof *told_texts };
-
-static struct str *
-text_at(struct incident *incident, size_t i)
-{
-	return (struct str *)(void *)((char *)incident + told_texts[i]);
-}
-
-/* All texts in one block, which is the caller's; NULL without memory. */
-static char *
-copy_incident(const struct incident *from, struct incident *to)
-{
-	size_t size = 1;
-
-	*to = *from;
-	to->seen = to->senders_seen = to->recipients_seen = STR("");
-	for (size_t i = 0; i < TOLD_TEXTS; i++)
-		size += text_at(to, i)->n;
-	char *block = malloc(size), *at = block;
-
-	for (size_t i = 0; block != NULL && i < TOLD_TEXTS; i++) {
-		struct str *text = text_at(to, i);
-
-		if (text->n > 0)
-			memcpy(at, text->p, text->n);
-		text->p = at;
-		at += text->n;
-	}
-	return block;
-}
-
 struct loading {
 	struct fold *fold;
 	struct told *told;
@@ -178,7 +128,7 @@ static int
 take_incident(void *ctx, const struct incident *incident)
 {
 	struct loading *l = ctx;
-	char *block = copy_incident(incident, &l->told->incident);
+	char *block = incident_copy(incident, &l->told->incident);
 
 	if (block == NULL)
 		return -ENOMEM;

@@ -10,28 +10,36 @@
 
 /* --- memory --- */
 
-struct str
-digest_keep(struct digest *d, struct str text)
+/* Takes the memory over; false, and it is freed, if there is none left. */
+static bool
+keep(struct digest *d, char *memory)
 {
-	if (d->nkept == d->kept_cap) {
+	if (memory != NULL && d->nkept == d->kept_cap) {
 		size_t cap = d->kept_cap == 0 ? 64 : 2 * d->kept_cap;
 		char **kept = realloc(d->kept, cap * sizeof *kept);
 
-		if (kept == NULL) {
-			d->failed = true;
-			return STR("");
+		if (kept != NULL) {
+			d->kept = kept;
+			d->kept_cap = cap;
+		} else {
+			free(memory);
+			memory = NULL;
 		}
-		d->kept = kept;
-		d->kept_cap = cap;
 	}
+	if (memory == NULL) {
+		d->failed = true;
+		return false;
+	}
+	d->kept[d->nkept++] = memory;
+	return true;
+}
+
+struct str
+digest_keep(struct digest *d, struct str text)
+{
 	char *copy = str_dup(text);
 
-	if (copy == NULL) {
-		d->failed = true;
-		return STR("");
-	}
-	d->kept[d->nkept++] = copy;
-	return (struct str){ copy, text.n };
+	return keep(d, copy) ? (struct str){ copy, text.n } : STR("");
 }
 
 static void
@@ -66,37 +74,6 @@ digest_done(struct digest *d)
 
 /* --- incidents --- */
 
-/* What a digest tells of; the rest is for detectors. */
-static const size_t told_texts[] = {
-	offsetof(struct incident, id),
-	offsetof(struct incident, rule),
-	offsetof(struct incident, trouble),
-	offsetof(struct incident, group),
-	offsetof(struct incident, host),
-	offsetof(struct incident, provider),
-	offsetof(struct incident, code_id),
-	offsetof(struct incident, category),
-	offsetof(struct incident, summary),
-	offsetof(struct incident, advice),
-	offsetof(struct incident, url),
-	offsetof(struct incident, affected),
-	offsetof(struct incident, samples),
-	offsetof(struct incident, ack_who),
-	offsetof(struct incident, ack_note),
-};
-
-static void
-copy_incident(struct digest *d, const struct incident *from, struct incident *to)
-{
-	*to = *from;
-	to->seen = to->senders_seen = to->recipients_seen = STR("");
-	for (size_t i = 0; i < sizeof told_texts / sizeof *told_texts; i++) {
-		struct str *text = (struct str *)(void *)((char *)to + told_texts[i]);
-
-		*text = text->n == 0 ? STR("") : digest_keep(d, *text);
-	}
-}
-
 /* Room for one more of at most DIGEST_INCIDENTS; NULL: none. */
 static struct incident *
 one_more(struct digest *d, struct incident **list, size_t *n, size_t *left)
@@ -128,8 +105,8 @@ digest_add_incident(struct digest *d, const struct incident *in)
 		   in->resolved_us >= span->from_us) {
 		place = one_more(d, &d->resolved, &d->nresolved, &d->resolved_left);
 	}
-	if (place != NULL)
-		copy_incident(d, in, place);
+	if (place != NULL && !keep(d, incident_copy(in, place)))
+		*place = (struct incident){ 0 };
 	return d->failed ? -ENOMEM : 0;
 }
 

@@ -1,5 +1,9 @@
 #include "rules/incident.h"
 
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "core/clock.h"
 #include "core/json.h"
 
@@ -102,6 +106,59 @@ add_acknowledged(struct json *j, const struct incident *incident)
 	add_text(&ack, "who", incident->ack_who);
 	add_text(&ack, "note", incident->ack_note);
 	json_end(&ack);
+}
+
+/* What people are told; the rest is for detectors. */
+static const size_t told_texts[] = {
+	offsetof(struct incident, id),
+	offsetof(struct incident, rule),
+	offsetof(struct incident, trouble),
+	offsetof(struct incident, group),
+	offsetof(struct incident, host),
+	offsetof(struct incident, provider),
+	offsetof(struct incident, code_id),
+	offsetof(struct incident, category),
+	offsetof(struct incident, summary),
+	offsetof(struct incident, advice),
+	offsetof(struct incident, url),
+	offsetof(struct incident, affected),
+	offsetof(struct incident, samples),
+	offsetof(struct incident, ack_who),
+	offsetof(struct incident, ack_note),
+};
+
+enum { TOLD_TEXTS = sizeof told_texts / sizeof *told_texts };
+
+static struct str *
+text_at(struct incident *incident, size_t i)
+{
+	return (struct str *)(void *)((char *)incident + told_texts[i]);
+}
+
+char *
+incident_copy(const struct incident *from, struct incident *to)
+{
+	size_t size = 1;
+
+	*to = *from;
+	to->seen = to->senders_seen = to->recipients_seen = STR("");
+	for (size_t i = 0; i < TOLD_TEXTS; i++)
+		size += text_at(to, i)->n;
+	char *block = malloc(size), *at = block;
+
+	if (block == NULL) {
+		*to = (struct incident){ 0 };
+		return NULL;
+	}
+	for (size_t i = 0; i < TOLD_TEXTS; i++) {
+		struct str *text = text_at(to, i);
+
+		if (text->n > 0)
+			memcpy(at, text->p, text->n);
+		text->p = at;
+		at += text->n;
+	}
+	return block;
 }
 
 void

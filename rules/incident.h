@@ -77,6 +77,12 @@ enum severity severity_find(struct str name);      /* SEVERITY_UNKNOWN: no such 
 const char *incident_state_name(enum incident_state state);
 const char *notice_name(enum notice notice);
 
+/*
+ * A copy of what people are told, without what detectors keep in it. Its texts lie in one
+ * block, which the caller frees; NULL without memory, then *to is empty.
+ */
+char *incident_copy(const struct incident *from, struct incident *to);
+
 /* The incident as the JSON object of design section 5 ("type":"incident"). */
 void incident_json(const struct incident *incident, struct buf *out);
 
