@@ -1,6 +1,5 @@
 /* Many notices as one message: each incident once, with the newest of its notices. */
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
