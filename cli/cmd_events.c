@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -21,22 +22,26 @@ enum {
 	CHUNK_BYTES = 64 * 1024, /* put together in one look at the store, then written */
 	WRITE_BYTES = 4096,      /* PIPE_BUF: so much a pipe takes that is ready */
 	COLUMNS = 80,
-	ENDED = 1, /* by a signal, or because the reader has gone */
+	MAX_TO = 1000, /* patterns */
+	ENDED = 1,     /* by a signal, or because the reader has gone */
 };
 
 struct events {
 	struct show_options show;
-	bool follow;
+	bool follow, open;
 	const char *since;
+	char *to_text;   /* the patterns, */
+	const char **to; /* and where each begins */
 	struct stream_filter filter;
 	struct stream_place place;
-	bool placed;
+	bool placed, told_open;
 	struct store *store;
 	struct stat file; /* of the store that is open */
 	struct store_watch watch;
 	struct buf out;
 	struct stream_look look;
-	int64_t day; /* of the last line for people */
+	int64_t began_us; /* a store that comes later does not move it */
+	int64_t day;      /* of the last line for people */
 	int signal_fd;
 	bool told_waiting, write_failed;
 };
@@ -117,13 +122,55 @@ print_all(struct events *e, struct err *err)
 	}
 }
 
+/* --- what is open --- */
+
+struct opens {
+	struct events *e;
+	int64_t n, now_us;
+	struct err *err;
+};
+
+static int
+add_open(void *ctx, const struct incident *found)
+{
+	struct opens *opens = ctx;
+	struct events *e = opens->e;
+	struct incident in = *found;
+	int r =
+	    store_silenced_until(e->store, &in, opens->now_us, &in.silenced_us, opens->err);
+
+	if (r < 0)
+		return r;
+	stream_line_open(&in, &e->out);
+	opens->n++;
+	return 0;
+}
+
+/* The place was taken before: what changes meanwhile is told again, and not missed. */
+static int
+print_open(struct events *e, struct err *err)
+{
+	struct opens opens = { .e = e, .now_us = app_now_us(), .err = err };
+	int r = 0;
+
+	if (!e->open || e->told_open)
+		return 0;
+	if (e->filter.changes)
+		r = store_each_incident(e->store, INCIDENTS_OPEN, 0, add_open, &opens, err);
+	if (r < 0)
+		return r;
+	stream_line_ready(&e->place, opens.n, opens.now_us, &e->out);
+	e->told_open = true;
+	return write_out(e, err);
+}
+
 /* --- where it begins --- */
 
 static int
 find_start(struct events *e, struct err *err)
 {
 	struct str since = str_of(e->since);
-	int64_t now_us = app_now_us(), at_us = now_us - SINCE_US;
+	int64_t now_us = e->began_us, at_us = now_us - SINCE_US;
 	int r;
 
 	if (e->since != NULL && stream_place_read(since, &e->place))
@@ -159,6 +206,7 @@ place_in(struct events *e, bool was_waited_for, struct err *err)
 	e->place = first;
 	e->filter.since_us = INT64_MIN;
 	e->placed = true;
+	e->told_open = false;
 	return 0;
 }
 
@@ -203,7 +251,10 @@ look(struct events *e, struct err *err)
 	if (r != 0 || !has_other_file(e, &file))
 		return r;
 	r = open_store(e, &file, err);
-	return r == 0 && e->store != NULL ? print_all(e, err) : r;
+	if (r != 0 || e->store == NULL)
+		return r;
+	r = print_open(e, err);
+	return r == 0 ? print_all(e, err) : r;
 }
 
 /* --- waiting --- */
@@ -250,7 +301,8 @@ read_kinds(const char *list, struct stream_filter *filter)
 
 	for (int k = 1; k < KIND_COUNT; k++)
 		names[k] = event_enum_name(EVT_KIND, k);
-	*filter = (struct stream_filter){ 0 };
+	filter->kinds = 0;
+	filter->changes = false;
 	while (rest.n > 0) {
 		struct str name = str_trim(str_cut(&rest, ','));
 		int kind = event_enum_find(EVT_KIND, name);
@@ -268,6 +320,39 @@ read_kinds(const char *list, struct stream_filter *filter)
 	}
 	if (filter->kinds == 0 && !filter->changes)
 		return app_usage(&cmd_events, "--kind needs names");
+	return EXIT_FINE;
+}
+
+static int
+read_to(const char *list, struct events *e)
+{
+	struct str rest = str_of(list);
+	size_t n = 0;
+
+	free(e->to_text);
+	free(e->to);
+	e->to_text = malloc(rest.n + 1);
+	e->to = calloc(MAX_TO + 1, sizeof *e->to);
+	if (e->to_text == NULL || e->to == NULL)
+		return app_fail(EXIT_FAILED, "out of memory");
+	char *end = e->to_text;
+
+	while (rest.n > 0) {
+		struct str one = str_trim(str_cut(&rest, ','));
+
+		if (one.n == 0)
+			continue;
+		if (n == MAX_TO)
+			return app_usage(&cmd_events, "--to takes %d addresses at most",
+			    MAX_TO);
+		e->to[n++] = end;
+		memcpy(end, one.p, one.n);
+		end[one.n] = '\0';
+		end += one.n + 1;
+	}
+	if (n == 0)
+		return app_usage(&cmd_events, "--to needs addresses");
+	e->filter.to = e->to;
 	return EXIT_FINE;
 }
 
@@ -294,6 +379,7 @@ read_options(int argc, char **argv, struct events *e)
 		{ "follow", no_argument, NULL, 'f' },
 		{ "since", required_argument, NULL, 'n' },
 		{ "kind", required_argument, NULL, 'k' },
+		{ "open", no_argument, NULL, 'o' }, { "to", required_argument, NULL, 't' },
 		{ "state", required_argument, NULL, 's' },
 		{ "config", required_argument, NULL, 'c' }, { 0 } };
 	int c, r = EXIT_FINE;
@@ -305,6 +391,8 @@ read_options(int argc, char **argv, struct events *e)
 		case 'f': e->follow = true; break;
 		case 'n': r = check_since(e->since = optarg); break;
 		case 'k': r = read_kinds(optarg, &e->filter); break;
+		case 'o': e->open = true; break;
+		case 't': r = read_to(optarg, e); break;
 		case 's': e->show.state = optarg; break;
 		case 'c': e->show.config = optarg; break;
 		default: return app_usage(&cmd_events, "%s", "");
@@ -312,7 +400,10 @@ read_options(int argc, char **argv, struct events *e)
 	}
 	if (r == EXIT_FINE && optind < argc)
 		return app_usage(&cmd_events, "takes no '%s'", argv[optind]);
+	if (r == EXIT_FINE && e->open && !e->show.json)
+		return app_usage(&cmd_events, "--open goes with --json alone");
 	e->filter.with_fields = !e->show.json;
+	e->filter.with_message = e->show.json;
 	return r;
 }
 
@@ -354,31 +445,44 @@ exit_code(int r, const struct events *e, const struct err *err)
 }
 
 static int
+print_events(struct events *e, const char *path)
+{
+	struct err err = { "" };
+	int r;
+
+	e->look = look_of_terminal();
+	e->signal_fd = catch_signals();
+	r = store_watch_init(&e->watch, path, &err);
+	if (r == 0)
+		r = print_stream(e, &err);
+	r = exit_code(r, e, &err);
+	store_close(e->store);
+	store_watch_done(&e->watch);
+	buf_done(&e->out);
+	(void)close(e->signal_fd);
+	return r;
+}
+
+static int
 run(int argc, char **argv)
 {
-	struct events e = { .day = INT64_MIN };
+	struct events e = { .began_us = app_now_us(), .day = INT64_MIN };
 	AUTO(auto_free) char *path = NULL;
-	struct err err = { "" };
 	int r = read_options(argc, argv, &e);
 
-	if (r != EXIT_FINE || (r = show_path(&e.show, &path)) != EXIT_FINE)
-		return r;
-	e.look = look_of_terminal();
-	e.signal_fd = catch_signals();
-	r = store_watch_init(&e.watch, path, &err);
-	if (r == 0)
-		r = print_stream(&e, &err);
-	r = exit_code(r, &e, &err);
-	store_close(e.store);
-	store_watch_done(&e.watch);
-	buf_done(&e.out);
-	(void)close(e.signal_fd);
+	if (r == EXIT_FINE)
+		r = show_path(&e.show, &path);
+	if (r == EXIT_FINE)
+		r = print_events(&e, path);
+	free(e.to_text);
+	free(e.to);
 	return r;
 }
 
 const struct command cmd_events = {
 	.name = "events",
-	.args = "[--follow] [--since ID|SPAN|TIME] [--kind KIND,...] [--json]",
+	.args = "[--follow] [--since ID|SPAN|TIME] [--kind KIND,...] [--to ADDRESS,...] "
+		"[--json [--open]]",
 	.summary = "what happened and happens, line by line",
 	.help =
 	    "Messages, deliveries, refusals and what else is notable, and all changes of\n"
@@ -394,7 +498,12 @@ const struct command cmd_events = {
 	    "  --kind KIND    only these, separated by commas: accepted, attempt, reject,\n"
 	    "                 stored, dsn, auth, limit, filter, warning, complaint,\n"
 	    "                 dmarc, tls_report, incident\n"
+	    "  --to ADDRESS   of messages only deliveries to these recipients, separated by\n"
+	    "                 commas: joe@example.org, *@example.net, or joe at any host;\n"
+	    "                 incidents are told all the same\n"
 	    "  --json         one JSON object a line\n"
+	    "  --open         first a line for each incident that is open, then one of type\n"
+	    "                 ready with the id where the stream goes on\n"
 	    "  --state FILE   the store, in place of the configuration's\n"
 	    "  --config FILE  in place of /etc/mailwarden/mailwarden.yaml",
 	.run = run,

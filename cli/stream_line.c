@@ -72,6 +72,34 @@ stream_line_json(const struct stream_record *record, struct buf *out)
 	buf_add_char(out, '\n');
 }
 
+void
+stream_line_open(const struct incident *incident, struct buf *out)
+{
+	struct json j = json_begin(out);
+
+	json_text(&j, "type", STR("incident"));
+	json_text(&j, "change", STR("open"));
+	json_time(&j, "at", incident->opened_us);
+	json_key(&j, "incident");
+	incident_json(incident, out);
+	json_end(&j);
+	buf_add_char(out, '\n');
+}
+
+void
+stream_line_ready(const struct stream_place *place, int64_t incidents, int64_t now_us,
+    struct buf *out)
+{
+	struct json j = json_begin(out);
+
+	json_text(&j, "type", STR("ready"));
+	add_place(&j, place);
+	json_int(&j, "incidents", incidents);
+	json_time(&j, "at", now_us);
+	json_end(&j);
+	buf_add_char(out, '\n');
+}
+
 /* --- text --- */
 
 static void

@@ -20,5 +20,10 @@ void stream_line_text(const struct stream_record *record, const struct stream_lo
     struct buf *out);
 /* One JSON object and the newline. */
 void stream_line_json(const struct stream_record *record, struct buf *out);
+/* An incident that is open when the stream begins; the line has no id. */
+void stream_line_open(const struct incident *incident, struct buf *out);
+/* Behind those: so many were open, and from that place the stream goes on. */
+void stream_line_ready(const struct stream_place *place, int64_t incidents, int64_t now_us,
+    struct buf *out);
 
 #endif

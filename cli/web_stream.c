@@ -97,7 +97,9 @@ add_status(struct web_api *api, struct buf *out)
 bool
 web_stream_more(void *ctx, void *stream, bool beat, struct buf *out)
 {
-	static const struct stream_filter all = { .kinds = UINT32_MAX, .changes = true };
+	static const struct stream_filter all = {
+		.kinds = UINT32_MAX, .changes = true, .with_message = true
+	};
 	struct web_api *api = ctx;
 	struct follower *f = stream;
 	struct err err;

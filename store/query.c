@@ -114,6 +114,9 @@ static const char *const kept_sql[Q_COUNT] = {
 
 	[Q_OWN_MAIL_FIND] = OWN_MAIL("delivery.message"),
 	[Q_OWN_MAIL_FIND_QUEUE] = OWN_MAIL("delivery.queue_id"),
+	[Q_STREAM_MESSAGE] =
+	    "SELECT sender, message_id FROM message WHERE queue = ?1 AND queue_id = ?2 "
+	    "AND host = ?3 ORDER BY id DESC LIMIT 1",
 	[Q_SERIES_ADD] = "INSERT OR REPLACE INTO series (id, rule, fields, mark) "
 			 "VALUES (?1, ?2, ?3, ?4)",
 	[Q_SERIES_SAVE] = "INSERT OR REPLACE INTO series_body (series, touched, body) "

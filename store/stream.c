@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "rules/silence.h"
 #include "store/private.h"
 
 static const char letters[STREAM_TABLES] = { 'm', 'a', 'e', 'c' };
@@ -125,6 +126,22 @@ stream_check(struct store *store, const struct stream_place *place, struct err *
 	return r;
 }
 
+/* The hour's rows are gone through: the place is before the first that is late enough. */
+static int
+skip_earlier(struct store *store, const char *sql, int64_t since_us, int64_t last,
+    int64_t *after, struct err *err)
+{
+	AUTO(auto_query) struct query q = query_once(&store->db, sql);
+
+	query_int(&q, *after);
+	query_int(&q, since_us);
+	int r = query_next(&q, "read store", err);
+
+	if (r >= 0)
+		*after = r > 0 ? query_col_int(&q, 0) : last;
+	return r < 0 ? r : 0;
+}
+
 /*
  * The big tables have no index by time, but one that begins with the hour; rows without a
  * queue id stand at its beginning, and are few. 1 << 32: see message_queue_key(). The plus
@@ -135,21 +152,22 @@ stream_since(struct store *store, int64_t since_us, struct stream_place *out,
     struct err *err)
 {
 	static const struct {
-		const char *sql;
-		bool by_hour;
+		const char *sql, *by_hour; /* by_hour: what comes behind the hour's begin */
 	} queries[STREAM_TABLES] = {
 		[STREAM_MESSAGE] = { "SELECT min(+id) - 1 FROM message WHERE queue >= ?1 << 32",
-		    true },
+		    "SELECT id - 1 FROM message WHERE id > ?1 AND time >= ?2 "
+		    "ORDER BY id LIMIT 1" },
 		[STREAM_ATTEMPT] = { "SELECT min(+id) - 1 FROM ("
 				     "SELECT min(+id) AS id FROM attempt "
 				     "WHERE queue >= ?1 << 32 UNION ALL "
 				     "SELECT min(+id) FROM attempt WHERE queue IS NULL "
 				     "AND time >= ?1 * 3600000000)",
-		    true },
+		    "SELECT id - 1 FROM attempt WHERE id > ?1 AND time >= ?2 "
+		    "ORDER BY id LIMIT 1" },
 		[STREAM_EVENT] = { "SELECT min(+id) - 1 FROM event WHERE time >= ?1",
-		    false },
+		    NULL },
 		[STREAM_CHANGE] = { "SELECT min(+id) - 1 FROM change WHERE at >= ?1",
-		    false },
+		    NULL },
 	};
 	struct stream_place place;
 	int r = stream_last(store, &place, err);
@@ -157,11 +175,17 @@ stream_since(struct store *store, int64_t since_us, struct stream_place *out,
 	for (int t = 0; t < STREAM_TABLES && r == 0; t++) {
 		AUTO(auto_query) struct query q = query_once(&store->db, queries[t].sql);
 
-		query_int(&q, queries[t].by_hour ? store_hour(since_us) / 3600 : since_us);
+		int64_t last = place.after[t];
+
+		query_int(&q,
+		    queries[t].by_hour != NULL ? store_hour(since_us) / 3600 : since_us);
 		r = query_next(&q, "read store", err);
 		if (r > 0 && !query_col_is_null(&q, 0))
 			place.after[t] = query_col_int(&q, 0);
 		r = r < 0 ? r : 0;
+		if (r == 0 && queries[t].by_hour != NULL)
+			r = skip_earlier(store, queries[t].by_hour, since_us, last,
+			    &place.after[t], err);
 	}
 	if (r == 0)
 		*out = place;
@@ -178,7 +202,19 @@ static const enum event_field attempt_fields[] = { EVF_host, EVF_mta, EVF_queue_
 	EVF_related_queue_id, EVF_direction, EVF_outcome, EVF_provider, EVF_recipient,
 	EVF_relay_name, EVF_relay_ip, EVF_smtp_code, EVF_status, EVF_category, EVF_code_id,
 	EVF_suspected, EVF_delay, EVF_reply };
-/* Behind kind and body: what the text for people uses. */
+enum {
+	ATTEMPT_FIELDS = sizeof attempt_fields / sizeof *attempt_fields,
+	/* Of an attempt, in its row. */
+	COL_QUEUE_ID = 4,
+	COL_RECIPIENT = 9,
+	COL_QUEUE = 2 + ATTEMPT_FIELDS,
+	COL_HOST,
+	/* Of a notable event; only if the filter asks for recipients. */
+	COL_EVENT_TO = 4,
+	COL_EVENT_ORIGINAL_TO,
+	COL_EVENT_FIELDS,
+};
+/* Behind kind, body and recipients: what the text for people uses. */
 static const enum event_field event_fields[] = { EVF_host, EVF_process, EVF_outcome,
 	EVF_sender, EVF_recipient, EVF_relay_name, EVF_relay_ip, EVF_provider,
 	EVF_smtp_code, EVF_status, EVF_reply, EVF_code_id, EVF_sasl_user, EVF_dsn_action,
@@ -194,7 +230,7 @@ static const enum event_field event_fields[] = { EVF_host, EVF_process, EVF_outc
 #define ATTEMPT_SQL                                                                        \
 	"SELECT r.id, r.time, h.text, m.text, queue_id, related, nullif(direction, 0), "   \
 	"nullif(outcome, 0), p.text, recipient, relay_name, relay_ip, smtp_code, status, " \
-	"c.text, d.text, suspected, delay, reply "                                         \
+	"c.text, d.text, suspected, delay, reply, r.queue, r.host "                        \
 	"FROM attempt AS r LEFT JOIN word AS h ON h.id = host "                            \
 	"LEFT JOIN word AS m ON m.id = mta LEFT JOIN word AS p ON p.id = provider "        \
 	"LEFT JOIN word AS c ON c.id = category LEFT JOIN word AS d ON d.id = code_id "    \
@@ -204,11 +240,15 @@ static const enum event_field event_fields[] = { EVF_host, EVF_process, EVF_outc
 	"LEFT JOIN word AS p ON p.id = provider LEFT JOIN word AS d ON d.id = code_id " \
 	"WHERE r.id > ?1 AND (r.id > ?2 OR r.time >= ?3) AND (1 << kind) & ?4 "         \
 	"ORDER BY r.id"
-#define EVENT_SQL "SELECT r.id, r.time, kind, body " EVENT_WHERE
 /* clang-format off */
 #define MEMBER(name) ", json_extract(body, '$." name "')"
+#define TO_MEMBER(name) ", CASE WHEN ?5 THEN json_extract(body, '$." name "') END"
+#define EVENT_COLUMNS                                                                 \
+	"SELECT r.id, r.time, kind, body" TO_MEMBER("recipient")                      \
+	TO_MEMBER("original_recipient")
+#define EVENT_SQL EVENT_COLUMNS " " EVENT_WHERE
 #define EVENT_FIELDS_SQL                                                              \
-	"SELECT r.id, r.time, kind, body, h.text" MEMBER("process")                   \
+	EVENT_COLUMNS ", h.text" MEMBER("process")                                    \
 	", nullif(outcome, 0)" MEMBER("sender") MEMBER("recipient")                   \
 	MEMBER("relay_name") MEMBER("relay_ip") ", p.text" MEMBER("smtp_code")        \
 	MEMBER("status") MEMBER("reply") ", d.text" MEMBER("sasl_user")               \
@@ -238,14 +278,54 @@ struct reading {
 	struct store *store;
 	const struct stream_filter *filter;
 	struct head heads[STREAM_TABLES];
+	struct query message; /* of the attempt that is handed out */
+	int64_t first_queue;  /* key of the oldest message; -1: not asked yet */
 	struct err *err;
 };
 
-static int
-step(struct reading *reading, struct head *head)
+static bool
+fits_one(const char *const *to, struct str address)
 {
-	int r = query_next(&head->q, "read store", reading->err);
+	ptrdiff_t at = str_rfind_char(address, '@');
+	struct str local = at < 0 ? address : str_head(address, (size_t)at);
 
+	if (address.p == NULL)
+		return false;
+	for (; *to != NULL; to++) {
+		struct str pattern = str_of(*to);
+		bool whole = str_find_char(pattern, '@') >= 0;
+
+		if (silence_glob(pattern, whole ? address : local))
+			return true;
+	}
+	return false;
+}
+
+/* Whether it is told, whoever else might ask. */
+static bool
+is_for_us(const struct reading *reading, enum stream_table table)
+{
+	const char *const *to = reading->filter->to;
+	const struct query *q = &reading->heads[table].q;
+
+	if (to == NULL || table == STREAM_CHANGE)
+		return true;
+	if (table == STREAM_ATTEMPT)
+		return fits_one(to, query_col_text(q, COL_RECIPIENT));
+	return table == STREAM_EVENT &&
+	       (fits_one(to, query_col_text(q, COL_EVENT_TO)) ||
+		   fits_one(to, query_col_text(q, COL_EVENT_ORIGINAL_TO)));
+}
+
+static int
+step(struct reading *reading, enum stream_table table)
+{
+	struct head *head = &reading->heads[table];
+	int r;
+
+	do
+		r = query_next(&head->q, "read store", reading->err);
+	while (r > 0 && !is_for_us(reading, table));
 	head->waits = r > 0;
 	if (r > 0) {
 		head->id = query_col_int(&head->q, 0);
@@ -260,7 +340,8 @@ is_wanted(const struct stream_filter *filter, enum stream_table table)
 	const uint32_t elsewhere = 1U << KIND_ACCEPTED | 1U << KIND_ATTEMPT;
 
 	switch (table) {
-	case STREAM_MESSAGE: return (filter->kinds & 1U << KIND_ACCEPTED) != 0;
+	case STREAM_MESSAGE: /* of many recipients, and of none that a row tells */
+		return (filter->kinds & 1U << KIND_ACCEPTED) != 0 && filter->to == NULL;
 	case STREAM_ATTEMPT: return (filter->kinds & 1U << KIND_ATTEMPT) != 0;
 	case STREAM_EVENT: return (filter->kinds & ~elsewhere) != 0;
 	default: return filter->changes;
@@ -285,9 +366,11 @@ begin(struct reading *reading, const struct stream_place *place)
 		query_int(&head->q, place->after[t]);
 		query_int(&head->q, reading->filter->old.after[t]);
 		query_int(&head->q, reading->filter->since_us);
-		if (t == STREAM_EVENT)
+		if (t == STREAM_EVENT) {
 			query_int(&head->q, reading->filter->kinds);
-		r = step(reading, head);
+			query_int(&head->q, reading->filter->to != NULL);
+		}
+		r = step(reading, (enum stream_table)t);
 	}
 	return r;
 }
@@ -313,6 +396,44 @@ set_fields(struct event *ev, const enum event_field *fields, size_t n,
 		store_set_field(ev, fields[i], q, col + (int)i);
 }
 
+/*
+ * Its message: a row of the same queue id at that hour, or at one before, as long as a
+ * message may wait. Neighbouring hours differ by 1 << 32 (message_queue_key()).
+ */
+static int
+find_message(struct reading *reading, struct event *ev)
+{
+	const struct query *attempt = &reading->heads[STREAM_ATTEMPT].q;
+	int64_t key = query_col_int(attempt, COL_QUEUE);
+	int r = 0;
+
+	if (query_col_is_null(attempt, COL_QUEUE))
+		return 0;
+	if (reading->first_queue < 0 &&
+	    (r = ask_one(reading->store, "SELECT coalesce(min(queue), 0) FROM message",
+		 &reading->first_queue, reading->err)) < 0)
+		return r;
+	for (int h = 0; h <= MESSAGE_LIFE_H && key >= reading->first_queue; h++) {
+		struct query q = query_kept(&reading->store->db, Q_STREAM_MESSAGE);
+
+		query_int(&q, key);
+		query_text(&q, query_col_text(attempt, COL_QUEUE_ID));
+		query_int(&q, query_col_int(attempt, COL_HOST));
+		r = query_next(&q, "read store", reading->err);
+		if (r > 0) {
+			store_set_field(ev, EVF_sender, &q, 0);
+			store_set_field(ev, EVF_message_id, &q, 1);
+			reading->message = q; /* the texts live as long as its row */
+			return 0;
+		}
+		query_end(&q);
+		if (r < 0)
+			return r;
+		key -= INT64_C(1) << 32;
+	}
+	return 0;
+}
+
 static struct stream_record
 make_record(const struct reading *reading, enum stream_table table)
 {
@@ -333,15 +454,15 @@ make_record(const struct reading *reading, enum stream_table table)
 		break;
 	case STREAM_ATTEMPT:
 		event_set_num(ev, EVF_kind, KIND_ATTEMPT);
-		set_fields(ev, attempt_fields,
-		    sizeof attempt_fields / sizeof *attempt_fields, q, 2);
+		set_fields(ev, attempt_fields, ATTEMPT_FIELDS, q, 2);
 		break;
 	case STREAM_EVENT:
 		event_set_num(ev, EVF_kind, query_col_int(q, 2));
 		record.body = query_col_text(q, 3);
 		if (reading->filter->with_fields)
 			set_fields(ev, event_fields,
-			    sizeof event_fields / sizeof *event_fields, q, 4);
+			    sizeof event_fields / sizeof *event_fields, q,
+			    COL_EVENT_FIELDS);
 		break;
 	default:
 		record.change = (enum notice)query_col_int(q, 2);
@@ -372,8 +493,13 @@ read_all(struct reading *reading, struct stream_place *place, stream_fn *fn, voi
 
 		place->after[table] = reading->heads[table].id;
 		record.place = *place;
-		if ((r = fn(ctx, &record)) == 0)
-			r = step(reading, &reading->heads[table]);
+		if (table == STREAM_ATTEMPT && reading->filter->with_message)
+			r = find_message(reading, &record.ev);
+		if (r == 0)
+			r = fn(ctx, &record);
+		auto_query(&reading->message);
+		if (r == 0)
+			r = step(reading, table);
 	}
 	for (int t = 0; t < STREAM_TABLES && r == 0; t++)
 		if (ends[t] > place->after[t])
@@ -385,7 +511,9 @@ int
 stream_read(struct store *store, struct stream_place *place,
     const struct stream_filter *filter, stream_fn *fn, void *ctx, struct err *err)
 {
-	struct reading reading = { .store = store, .filter = filter, .err = err };
+	struct reading reading = {
+		.store = store, .filter = filter, .first_queue = -1, .err = err
+	};
 	int r = db_exec(&store->db, "BEGIN", "read store", err); /* one look for all four */
 
 	if (r < 0)

@@ -40,6 +40,12 @@ struct stream_filter {
 	uint32_t kinds; /* bit per enum event_kind */
 	bool changes;
 	bool with_fields; /* of notable events and changes: for text; else only body */
+	/* Attempts tell sender and Message-ID of their message, as far as they are known. */
+	bool with_message;
+	/* Patterns, NULL-terminated; NULL: all. Of events then only those with a recipient, or
+	 * an original one, that one of them fits: "*" is any text, one without "@" is for
+	 * what stands before it; without regard to case. Changes are not affected. */
+	const char *const *to;
 	/* Rows up to `old` are left out if they are of an earlier time. */
 	int64_t since_us;
 	struct stream_place old;

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import support  # noqa: E402
@@ -120,6 +121,81 @@ class Parts(Events):
                          [at for at in times if at[:19] >= middle[:19]])
         self.assertIn("--since takes", self.events("--since", "yesterday", code=2))
 
+    def test_open(self):
+        """What is open, then `ready`, then the stream as without it."""
+        plain = self.events("--since", "9999d")
+        got = self.events("--since", "9999d", "--open")
+        at = [row["type"] for row in got].index("ready")
+        opens, ready, rest = got[:at], got[at], got[at + 1:]
+        self.assertEqual(rest, plain)
+        done = mailwarden("incidents", "--json", "--state", self.state)
+        want = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([row["incident"] for row in opens], want)
+        self.assertGreater(len(want), 0)
+        for row in opens:
+            self.assertEqual((row["type"], row["change"]), ("incident", "open"))
+            self.assertNotIn("id", row)
+            self.assertEqual(row["at"], row["incident"]["opened"])
+        self.assertEqual(ready["incidents"], len(want))
+        self.assertIn("at", ready)
+        # Who saw nothing else goes on from there.
+        self.assertEqual(self.events("--since", ready["id"]), plain)
+        middle = plain[len(plain) // 2]["id"]
+        self.assertEqual(self.events("--since", middle, "--open"),
+                         opens + [{**ready, "id": middle, "at": mock.ANY}] +
+                         plain[len(plain) // 2 + 1:])
+        self.assertIn("--json", mailwarden("events", "--open", "--state",
+                                           self.state).stderr.decode())
+
+    def test_open_from_now(self):
+        """Nothing is as late: the end, and so is the id of `ready`."""
+        got = self.events("--since", "2999-01-01", "--open", "--kind", "attempt")
+        self.assertEqual([row["type"] for row in got], ["ready"])
+        self.assertEqual(got[0]["incidents"], 0)  # not asked for
+        self.assertEqual(self.events("--since", got[0]["id"]), [])
+
+    def test_sender_of_attempts(self):
+        """An attempt tells who wrote the message, as far as the log told."""
+        got = self.events("--since", "9999d", "--kind", "accepted,attempt")
+        senders = {(row["host"], row["queue_id"]): row for row in got
+                   if row["kind"] == "accepted"}
+        known = [row for row in got if row["kind"] == "attempt"
+                 and (row["host"], row.get("queue_id")) in senders]
+        self.assertGreater(len(known), 100)
+        for row in known:
+            of = senders[row["host"], row["queue_id"]]
+            for name in ("sender", "message_id"):
+                self.assertEqual(row.get(name), of.get(name), row)
+
+    def test_to(self):
+        got = self.events("--since", "9999d", "--kind", "attempt,stored,incident")
+        first = next(row["recipient"] for row in got if "@" in row.get("recipient", ""))
+        domain = first.split("@")[1]
+
+        def without_ids(rows):  # they tell, too, how much of other rows was passed by
+            return [{**row, "id": ""} for row in rows]
+
+        def wanted(test):
+            return [row for row in got if row["type"] == "incident" or
+                    test(row.get("recipient", "").lower())]
+        for to, test in ((first.upper(), lambda to: to == first.lower()),
+                         (f"nobody@example.org, *@{domain}",
+                          lambda to: to.endswith(f"@{domain.lower()}")),
+                         (first.split("@")[0],
+                          lambda to: to.split("@")[0] == first.split("@")[0].lower())):
+            want = wanted(test)
+            self.assertGreater(len(want), 0)
+            told = self.events("--since", "9999d", "--to", to, "--kind",
+                               "attempt,stored,incident")
+            self.assertEqual(without_ids(told), without_ids(want), to)
+            rest = self.events("--since", told[0]["id"], "--to", to, "--kind",
+                               "attempt,stored,incident")
+            self.assertEqual(rest, told[1:], to)
+        # Rows without a recipient are not theirs.
+        kinds = {row.get("kind") for row in self.events("--since", "9999d", "--to", first)}
+        self.assertLessEqual(kinds, {"attempt", "stored", "reject", "dsn", "warning", None})
+        self.assertIn("needs addresses", self.events("--to", " , ", code=2))
+
     def test_id_of_another_store(self):
         last = self.events("--since", "9999d")[-1]["id"]
         for path in self.state.parent.iterdir():
@@ -212,6 +288,24 @@ class Follow(Events):
             self.run_once()
             follower.wait(self.rows())
         self.assertEqual(len(follower.stop()[2]), self.rows())
+
+    def test_open_once_and_anew(self):
+        """Told again when the store was made anew; what changes meanwhile comes behind."""
+        self.write(1, 5)
+        self.run_once()
+        follower = self.follow("--open", "--since", "0s", "--kind", "incident")
+        first = follower.wait(2)
+        self.assertEqual([row["type"] for row in first], ["incident", "ready"])
+        mailwarden("ack", first[0]["incident"]["id"], "--state", self.state)
+        self.assertEqual(follower.wait(3)[2]["change"], "acknowledged")
+        self.state.parent.rename(self.folder / "aside")
+        self.write(6, 3)
+        self.run_once()
+        wait_until(lambda: follower.lines()[-1].get("change") == "opened", "a new store")
+        again = [row.get("change", row["type"]) for row in follower.lines()[3:]]
+        # It is looked at as soon as it is there, or once it holds all.
+        self.assertIn(again, (["ready", "opened"], ["open", "ready", "opened"]))
+        self.assertEqual(follower.stop()[0], 0)
 
     def test_reader_goes(self):
         self.write(1, 3)

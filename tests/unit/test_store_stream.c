@@ -248,6 +248,155 @@ test_fields(void **state)
 }
 
 static void
+add_attempt(struct box *b, int64_t time_us, const char *host, const char *queue_id,
+    const char *recipient)
+{
+	struct event ev = { .time_us = time_us, .offset = -1 };
+
+	event_set_num(&ev, EVF_kind, KIND_ATTEMPT);
+	event_set_text(&ev, EVF_host, str_of(host));
+	event_set_text(&ev, EVF_queue_id, str_of(queue_id));
+	event_set_text(&ev, EVF_recipient, str_of(recipient));
+	check(b, store_add_event(b->store, &ev, &b->err));
+}
+
+static void
+add_message(struct box *b, int64_t time_us, const char *queue_id, const char *sender)
+{
+	struct event ev = { .time_us = time_us, .offset = -1 };
+
+	event_set_num(&ev, EVF_kind, KIND_ACCEPTED);
+	event_set_text(&ev, EVF_host, STR("mx1"));
+	event_set_text(&ev, EVF_queue_id, str_of(queue_id));
+	event_set_text(&ev, EVF_sender, str_of(sender));
+	event_set_text(&ev, EVF_message_id, str_of(queue_id));
+	check(b, store_add_event(b->store, &ev, &b->err));
+}
+
+static int
+take_sender(void *ctx, const struct stream_record *record)
+{
+	struct buf *out = ctx;
+	struct str sender = event_text(&record->ev, EVF_sender);
+
+	if (record->table == STREAM_ATTEMPT)
+		buf_addf(out, "%.*s/%.*s ", STR_ARG(sender),
+		    STR_ARG(event_text(&record->ev, EVF_message_id)));
+	return 0;
+}
+
+/* Of that host and queue id, the last before the attempt, within the days that a message
+ * may wait. */
+static void
+test_message_of_attempt(void **state)
+{
+	struct box *b = *state;
+	AUTO(buf_done) struct buf out = { 0 };
+	struct stream_filter filter = all;
+	struct stream_place place = first(b);
+
+	check(b, store_begin(b->store, &b->err));
+	add_message(b, T0, "q0", "oldest");
+	add_message(b, T0 + 1, "q1", "ann");
+	add_attempt(b, T0 + 2, "mx1", "q1", "x");
+	add_attempt(b, T0 + 5 * DAY_US, "mx1", "q1", "x");
+	add_attempt(b, T0 + 30 * DAY_US, "mx1", "q1", "x"); /* another's by now */
+	add_attempt(b, T0 + 30 * DAY_US, "mx2", "q1", "x");
+	add_attempt(b, T0 + 30 * DAY_US, "mx1", "q2", "x");
+	add_attempt(b, T0 - DAY_US, "mx1", "q1", "x");
+	add_attempt(b, T0 + 30 * DAY_US, "mx1", "", "x");
+	check(b, store_commit(b->store, &b->err));
+	check(b, store_begin(b->store, &b->err));
+	add_message(b, T0 + 40 * DAY_US, "q1", "bob");
+	add_attempt(b, T0 + 40 * DAY_US + HOUR_US, "mx1", "q1", "x");
+	check(b, store_commit(b->store, &b->err));
+	check(b, stream_read(b->store, &place, &filter, take_sender, &out, &b->err));
+	assert_string_equal(buf_cstr(&out), "/ / / / / / / / ");
+	filter.with_message = true;
+	place = first(b);
+	buf_clear(&out);
+	check(b, stream_read(b->store, &place, &filter, take_sender, &out, &b->err));
+	assert_string_equal(buf_cstr(&out), "ann/q1 ann/q1 / / / / / bob/q1 ");
+}
+
+static int
+take_recipient(void *ctx, const struct stream_record *record)
+{
+	struct buf *out = ctx;
+	AUTO(buf_done) struct buf text = { 0 };
+
+	if (record->table == STREAM_ATTEMPT)
+		buf_add(&text, event_text(&record->ev, EVF_recipient));
+	else if (record->table == STREAM_EVENT)
+		buf_add(&text, event_text(&record->ev, EVF_service));
+	else
+		buf_addf(&text, "%c", "m?ec"[record->table]);
+	buf_addf(out, "%s ", buf_cstr(&text));
+	return 0;
+}
+
+static void
+add_stored(struct box *b, const char *service, const char *recipient, const char *original)
+{
+	struct event ev = { .time_us = T0 + 1, .offset = -1 };
+
+	event_set_num(&ev, EVF_kind, KIND_STORED);
+	event_set_text(&ev, EVF_host, STR("mx1"));
+	event_set_text(&ev, EVF_service, str_of(service));
+	if (recipient[0] != '\0')
+		event_set_text(&ev, EVF_recipient, str_of(recipient));
+	if (original[0] != '\0')
+		event_set_text(&ev, EVF_original_recipient, str_of(original));
+	check(b, store_add_event(b->store, &ev, &b->err));
+}
+
+static void
+test_to(void **state)
+{
+	static const struct {
+		const char *to[3], *want;
+	} cases[] = {
+		{ { NULL }, "c " },
+		{ { "joe@example.org" }, "Joe@Example.org s1 c " },
+		{ { "JOE@*" }, "Joe@Example.org joe@example.net s1 c " },
+		{ { "joe" }, "Joe@Example.org joe@example.net joe s1 s2 c " },
+		{ { "nobody@example.org", "info@example.org" }, "s3 c " },
+		{ { "*@example.org" }, "Joe@Example.org ann@example.org s1 s3 c " },
+		{ { "*" },
+		    "Joe@Example.org joe@example.net ann@example.org joe s1 s2 s3 c " },
+		{ { "" }, "c " },
+	};
+	struct box *b = *state;
+	struct stream_place last;
+
+	check(b, store_begin(b->store, &b->err));
+	add_message(b, T0, "q1", "joe@example.org");
+	add_attempt(b, T0, "mx1", "q1", "Joe@Example.org");
+	add_attempt(b, T0, "mx1", "q1", "joe@example.net");
+	add_attempt(b, T0, "mx1", "q1", "ann@example.org");
+	add_attempt(b, T0, "mx1", "q1", "joe");
+	add_stored(b, "s1", "joe@example.org", "");
+	add_stored(b, "s2", "joe", "");
+	add_stored(b, "s3", "ann", "info@example.org");
+	add_stored(b, "s4", "", "");
+	add_change(b, "aaaa", T0 + 2);
+	check(b, store_commit(b->store, &b->err));
+	check(b, stream_last(b->store, &last, &b->err));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		AUTO(buf_done) struct buf out = { 0 };
+		struct stream_filter filter = all;
+		struct stream_place place = first(b);
+
+		filter.to = cases[i].to;
+		filter.with_fields = true;
+		check(b,
+		    stream_read(b->store, &place, &filter, take_recipient, &out, &b->err));
+		assert_string_equal(buf_cstr(&out), cases[i].want);
+		assert_same_place(&place, &last); /* what was left out is behind us */
+	}
+}
+
+static void
 test_places(void **state)
 {
 	static const char *const wrong[] = { "", "1f2e3d4c", "1f2e3d4c.m1.a2.e3",
@@ -285,6 +434,8 @@ main(void)
 		STORE_TEST(test_filter),
 		STORE_TEST(test_since),
 		STORE_TEST(test_fields),
+		STORE_TEST(test_message_of_attempt),
+		STORE_TEST(test_to),
 		STORE_TEST(test_places),
 	};
 
