@@ -8,132 +8,41 @@
  * input, answers each by "ok" or "error TEXT" on standard output, and ends with its input:
  *
  *   {"key": what it replaces, "title":, "body":, "urgency": "low"|"normal"|"critical",
- *    "incident": its id, for the actions; none without one, "acknowledge": bool}
+ *    "incident": its id, for the actions, the same as the key; none without one,
+ *    "acknowledge": bool}
  *   {"key":, "close": true}
  *
- * Texts are safe to look at already; what the server takes for markup is escaped here,
- * since only here the server is known.
- *
- * https://specifications.freedesktop.org/notification-spec/latest/
+ * Texts are safe to look at already.
  */
+#include <gio/gio.h>
 #include <glib-unix.h>
 #include <json-c/json.h>
-#include <libnotify/notify.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/plain.h"
+#include "desktop/notices.h"
 
 enum {
 	MAX_LINE_BYTES = 262144,
-	MAX_SHOWN = 200, /* remembered, to be replaced; the oldest is forgotten */
 	REASON_BYTES = 300,
+	ANSWER_MS = 25000, /* longer than who asks waits: how long is its affair */
 };
 
 struct desk {
 	GMainLoop *loop;
 	const char *mailwarden, *store; /* NULL: no acknowledging */
 	char **show;                    /* NULL: no showing */
-	GHashTable *shown;              /* key -> notification */
-	GQueue *order;                  /* keys of it, oldest first; views into it */
+	struct notices *notices;
 	GString *input;
-	bool has_actions, has_markup, has_tags;
 };
 
 struct request {
 	const char *key, *title, *body, *urgency, *incident;
 	bool acknowledge, close;
 };
-
-/* --- what is on the screen --- */
-
-static const char *
-key_of(NotifyNotification *notification)
-{
-	return g_object_get_data(G_OBJECT(notification), "key");
-}
-
-static void
-forget(struct desk *desk, const char *key)
-{
-	GList *place = g_queue_find_custom(desk->order, key, (GCompareFunc)strcmp);
-
-	if (place != NULL)
-		g_queue_delete_link(desk->order, place);
-	(void)g_hash_table_remove(desk->shown, key); /* frees the key, too */
-}
-
-static void
-on_closed(NotifyNotification *notification, gpointer data)
-{
-	struct desk *desk = data;
-	g_autofree char *key = g_strdup(key_of(notification));
-
-	if (g_hash_table_lookup(desk->shown, key) == notification)
-		forget(desk, key);
-}
-
-static NotifyNotification *
-find_or_make(struct desk *desk, const char *key)
-{
-	NotifyNotification *notification = g_hash_table_lookup(desk->shown, key);
-
-	if (notification != NULL)
-		return notification;
-	while (desk->order->length >= MAX_SHOWN)
-		forget(desk, g_queue_peek_head(desk->order));
-	notification = notify_notification_new("", NULL, NULL);
-	g_object_set_data_full(G_OBJECT(notification), "key", g_strdup(key), g_free);
-	(void)g_signal_connect(notification, "closed", G_CALLBACK(on_closed), desk);
-	char *own_key = g_strdup(key);
-
-	(void)g_hash_table_insert(desk->shown, own_key, notification);
-	g_queue_push_tail(desk->order, own_key);
-	return notification;
-}
-
-static void
-set_look(NotifyNotification *notification, const char *urgency)
-{
-	if (strcmp(urgency, "critical") == 0) {
-		notify_notification_set_urgency(notification, NOTIFY_URGENCY_CRITICAL);
-		notify_notification_set_timeout(notification, NOTIFY_EXPIRES_NEVER);
-		return;
-	}
-	notify_notification_set_urgency(notification,
-	    strcmp(urgency, "low") == 0 ? NOTIFY_URGENCY_LOW : NOTIFY_URGENCY_NORMAL);
-	notify_notification_set_timeout(notification, NOTIFY_EXPIRES_DEFAULT);
-}
-
-/* Icon names of the freedesktop.org icon naming specification: in every theme. */
-static const char *
-icon_for(const char *urgency)
-{
-	return strcmp(urgency, "critical") == 0 ? "dialog-error"
-	       : strcmp(urgency, "low") == 0    ? "dialog-information"
-						: "dialog-warning";
-}
-
-static bool
-put_on_screen(struct desk *desk, NotifyNotification *notification,
-    const struct request *request, GError **why)
-{
-	g_autofree char *body = desk->has_markup ? g_markup_escape_text(request->body, -1)
-						 : g_strdup(request->body);
-
-	/* False only if no title is given; it is still put up. */
-	(void)notify_notification_update(notification, request->title, body,
-	    icon_for(request->urgency));
-	set_look(notification, request->urgency);
-	/* Replaces also what we put up before we were started again. */
-	if (desk->has_tags)
-		notify_notification_set_hint(notification, "x-dunst-stack-tag",
-		    g_variant_new_take_string(g_strdup_printf("mailwarden:%s",
-			key_of(notification))));
-	return notify_notification_show(notification, why);
-}
 
 /* --- actions --- */
 
@@ -147,18 +56,20 @@ say_failed(struct desk *desk, const char *incident, const char *reason)
 {
 	AUTO(buf_done) struct buf body = { 0 };
 	g_autofree char *key = g_strdup_printf("failed:%s", incident);
-	g_autoptr(GError) why = NULL;
 
 	buf_addf(&body, "%s: ", incident);
 	plain_add_cut(&body, str_of(reason), REASON_BYTES);
-	const struct request request = {
+	const struct desk_notice notice = {
+		.key = key,
 		.title = "mailwarden: not acknowledged",
 		.body = buf_cstr(&body),
-		.urgency = "normal",
+		.icon = "dialog-warning",
+		.urgency = NOTICE_NORMAL,
 	};
+	g_autofree char *fault = notices_show(desk->notices, &notice);
 
-	if (!put_on_screen(desk, find_or_make(desk, key), &request, &why))
-		g_printerr("%s: %s\n", request.title, why->message);
+	if (fault != NULL)
+		g_printerr("%s: %s\n", notice.title, fault);
 }
 
 static void
@@ -180,13 +91,12 @@ on_acknowledged(GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-on_acknowledge(NotifyNotification *notification, char *action, gpointer data)
+on_acknowledge(void *ctx, const char *incident, const char *id)
 {
-	struct desk *desk = data;
-	const char *incident = g_object_get_data(G_OBJECT(notification), "incident");
+	struct desk *desk = ctx;
 	g_autoptr(GError) why = NULL;
 
-	(void)action;
+	(void)id;
 	g_autoptr(GSubprocess) process =
 	    g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
 				 G_SUBPROCESS_FLAGS_STDERR_PIPE,
@@ -204,16 +114,16 @@ on_acknowledge(NotifyNotification *notification, char *action, gpointer data)
 }
 
 static void
-on_show(NotifyNotification *notification, char *action, gpointer data)
+on_show(void *ctx, const char *incident, const char *id)
 {
-	struct desk *desk = data;
+	struct desk *desk = ctx;
 	g_autoptr(GPtrArray) argv = g_ptr_array_new();
 	g_autoptr(GError) why = NULL;
 
-	(void)action;
+	(void)id;
 	for (char **word = desk->show; *word != NULL; word++)
 		g_ptr_array_add(argv, *word);
-	g_ptr_array_add(argv, g_object_get_data(G_OBJECT(notification), "incident"));
+	g_ptr_array_add(argv, (char *)incident); /* only looked at */
 	g_ptr_array_add(argv, NULL);
 	/* It may stay open for as long as it likes: nobody waits for it. */
 	g_autoptr(GSubprocess) process = g_subprocess_newv((const char *const *)argv->pdata,
@@ -223,69 +133,59 @@ on_show(NotifyNotification *notification, char *action, gpointer data)
 		g_printerr("show: %s\n", why->message);
 }
 
-static void
-set_actions(struct desk *desk, NotifyNotification *notification,
-    const struct request *request)
-{
-	notify_notification_clear_actions(notification);
-	if (!desk->has_actions || request->incident == NULL)
-		return;
-	g_object_set_data_full(G_OBJECT(notification), "incident",
-	    g_strdup(request->incident), g_free);
-	if (desk->show != NULL) {
-		/* "default" is a click on the notification itself; it has no button. */
-		notify_notification_add_action(notification, "default", "Show", on_show,
-		    desk, NULL);
-		notify_notification_add_action(notification, "show", "Show", on_show, desk,
-		    NULL);
-	}
-	if (request->acknowledge && desk->store != NULL)
-		notify_notification_add_action(notification, "acknowledge", "Acknowledge",
-		    on_acknowledge, desk, NULL);
-}
-
 /* --- requests --- */
 
-/* Without an address GLib looks for $XDG_RUNTIME_DIR/bus; failing that it would start a
- * bus of its own, on which nobody shows anything. */
-static bool
-has_session_bus(void)
+static enum notice_urgency
+find_urgency(const char *name)
 {
-	const char *runtime = g_getenv("XDG_RUNTIME_DIR");
-	g_autofree char *path =
-	    runtime == NULL ? NULL : g_build_filename(runtime, "bus", NULL);
-
-	return g_getenv("DBUS_SESSION_BUS_ADDRESS") != NULL ||
-	       (path != NULL && g_file_test(path, G_FILE_TEST_EXISTS));
+	return strcmp(name, "critical") == 0 ? NOTICE_CRITICAL
+	       : strcmp(name, "low") == 0    ? NOTICE_LOW
+					     : NOTICE_NORMAL;
 }
 
-/* What the server of now can do: it may be another one than last time. NULL, or why there
- * is none, to be freed. */
-static char *
-meet_server(struct desk *desk, GError **why)
+/* Icon names of the freedesktop.org icon naming specification: in every theme. */
+static const char *
+icon_for(enum notice_urgency urgency)
 {
-	const char *const needs = "; run `mailwarden run` in your session, where "
-				  "DBUS_SESSION_BUS_ADDRESS is set";
+	return urgency == NOTICE_CRITICAL ? "dialog-error"
+	       : urgency == NOTICE_LOW    ? "dialog-information"
+					  : "dialog-warning";
+}
 
-	if (!has_session_bus())
-		return g_strdup_printf("no session bus%s", needs);
-	g_autoptr(GDBusConnection) bus = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, why);
+static char *
+show(struct desk *desk, const struct request *request)
+{
+	struct notice_action actions[4] = { 0 };
+	size_t n = 0;
+	const struct desk_notice notice = {
+		.key = request->key,
+		.title = request->title,
+		.body = request->body,
+		.icon = icon_for(find_urgency(request->urgency)),
+		.urgency = find_urgency(request->urgency),
+		.actions = request->incident == NULL ? NULL : actions,
+	};
 
-	if (bus == NULL)
-		return g_strdup_printf("no session bus: %s%s", (*why)->message, needs);
-	GList *able = notify_get_server_caps();
+	if (desk->show != NULL) {
+		/* "default" is a click on the notification itself; it has no button. */
+		actions[n++] = (struct notice_action){ "default", "Show", on_show, desk };
+		actions[n++] = (struct notice_action){ "show", "Show", on_show, desk };
+	}
+	if (request->acknowledge && desk->store != NULL)
+		actions[n++] = (struct notice_action){ "acknowledge", "Acknowledge",
+			on_acknowledge, desk };
+	return notices_show(desk->notices, &notice);
+}
 
-	if (able == NULL)
-		return g_strdup("no notification daemon answers on the session bus (a "
-				"desktop has one; else install one, such as dunst)");
-	desk->has_actions =
-	    g_list_find_custom(able, "actions", (GCompareFunc)strcmp) != NULL;
-	desk->has_markup =
-	    g_list_find_custom(able, "body-markup", (GCompareFunc)strcmp) != NULL;
-	desk->has_tags =
-	    g_list_find_custom(able, "x-dunst-stack-tag", (GCompareFunc)strcmp) != NULL;
-	g_list_free_full(able, g_free);
-	return NULL;
+static bool
+is_understood(const struct request *r)
+{
+	if (r->key == NULL)
+		return false;
+	if (r->close)
+		return true;
+	return r->title != NULL && r->body != NULL && r->urgency != NULL &&
+	       (r->incident == NULL || strcmp(r->incident, r->key) == 0);
 }
 
 static const char *
@@ -303,31 +203,6 @@ truth_of(struct json_object *object, const char *name)
 	return json_object_get_boolean(json_object_object_get(object, name));
 }
 
-static char *
-carry_out(struct desk *desk, const struct request *request)
-{
-	g_autoptr(GError) why = NULL;
-	char *fault = meet_server(desk, &why);
-
-	if (fault != NULL)
-		return fault;
-	if (request->close) {
-		NotifyNotification *old = g_hash_table_lookup(desk->shown, request->key);
-
-		/* Gone already is as good. */
-		if (old != NULL)
-			(void)notify_notification_close(old, NULL);
-		return NULL;
-	}
-	NotifyNotification *notification = find_or_make(desk, request->key);
-
-	set_actions(desk, notification, request);
-	if (put_on_screen(desk, notification, request, &why))
-		return NULL;
-	forget(desk, request->key);
-	return g_strdup(why->message);
-}
-
 /* NULL: done; else why not, to be freed. */
 static char *
 take_request(struct desk *desk, const char *line)
@@ -342,12 +217,14 @@ take_request(struct desk *desk, const char *line)
 		.acknowledge = truth_of(object, "acknowledge"),
 		.close = truth_of(object, "close"),
 	};
-	bool whole = request.key != NULL &&
-		     (request.close || (request.title != NULL && request.body != NULL &&
-					   request.urgency != NULL));
-	char *fault = whole ? carry_out(desk, &request)
-			    : g_strdup("a request that is not understood");
+	char *fault = NULL;
 
+	if (!is_understood(&request))
+		fault = g_strdup("a request that is not understood");
+	else if (request.close)
+		fault = notices_close(desk->notices, request.key);
+	else
+		fault = show(desk, &request);
 	json_object_put(object);
 	return fault;
 }
@@ -419,16 +296,13 @@ main(int argc, char **argv)
 		return 2;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)notify_init("mailwarden"); /* fails only without a name */
 	desk.loop = g_main_loop_new(NULL, FALSE);
-	desk.shown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
-	desk.order = g_queue_new();
+	desk.notices = notices_new();
+	notices_set_limit(desk.notices, ANSWER_MS);
 	desk.input = g_string_new(NULL);
 	(void)g_unix_fd_add(STDIN_FILENO, G_IO_IN | G_IO_HUP, on_input, &desk);
 	g_main_loop_run(desk.loop);
-	/* No notify_uninit(): it takes away what has actions, seen or not. */
-	g_queue_free(desk.order);
-	g_hash_table_destroy(desk.shown);
+	notices_free(desk.notices);
 	(void)g_string_free(desk.input, TRUE);
 	g_main_loop_unref(desk.loop);
 	return 0;

@@ -3,7 +3,7 @@
 of its own, in a display of its own (Xvfb): what is shown, how urgent, what replaces what,
 what the actions do, and what is said where there is no desktop.
 
-Needs dunst, Xvfb, dbus-run-session and busctl, and mailwarden-notify-desktop (built if
+Needs dunst, Xvfb, dbus-daemon and busctl, and mailwarden-notify-desktop (built if
 libnotify is there); without them the test is skipped (exit code 77).
 With MAILWARDEN_PICTURES=DIR it leaves pictures of the screen there (needs `import`).
 """
@@ -11,7 +11,6 @@ With MAILWARDEN_PICTURES=DIR it leaves pictures of the screen there (needs `impo
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,26 +19,13 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from support import Case, mailwarden, wait_until  # noqa: E402
+from session import Session, lacking  # noqa: E402
+from support import BUILD, Case, mailwarden, wait_until  # noqa: E402
 
-BUILD = pathlib.Path(os.environ["MAILWARDEN_BUILD"])
 HELPER = BUILD / "mailwarden-notify-desktop"
 SENDER = BUILD / "tests" / "channel_send"
-TOOLS = ("dunst", "dunstctl", "Xvfb", "dbus-run-session", "busctl", "sh")
 DEADLINE_S = 30
 
-DUNSTRC = """
-[global]
-font = Monospace 10
-width = 420
-height = 400
-origin = top-left
-offset = 10x10
-notification_limit = 20
-markup = {markup}
-dmenu = {pick}
-mouse_left_click = do_action
-"""
 BLOCKED = ("{time} mx1 postfix/smtp[79]: 4bXkWz{n:06d}f: to=<joe{n}@hotmail.com>, "
            "relay=hotmail-com.olc.protection.outlook.com[203.0.113.10]:25, delay=1.4, "
            "delays=0.1/0/0.7/0.6, dsn=5.7.1, status=bounced (host hotmail-com.olc."
@@ -47,92 +33,6 @@ BLOCKED = ("{time} mx1 postfix/smtp[79]: 4bXkWz{n:06d}f: to=<joe{n}@hotmail.com>
            "from [192.0.2.25] weren't sent. Please contact your Internet service provider "
            "since part of their network is on our block list (S3140). (in reply to MAIL "
            "FROM command))\n")
-
-
-class Desktop:
-    """A display, a session bus and dunst on it; Notify calls are taken from the bus."""
-
-    def __init__(self, folder, markup="full"):
-        self.folder = pathlib.Path(folder)
-        self.calls = self.folder / "calls.json"
-        self.children = []
-        self.pick = self.folder / "pick"
-        self.pick.write_text("#!/bin/sh\ngrep -m1 Acknowledge\n")
-        self.pick.chmod(0o755)
-        (self.folder / "dunstrc").write_text(
-            DUNSTRC.format(markup=markup, pick=self.pick))
-        read, write = os.pipe()
-        self.start(["Xvfb", "-displayfd", str(write), "-screen", "0", "1000x900x24",
-                    "-nolisten", "tcp", "-noreset"], pass_fds=(write,))
-        os.close(write)
-        with os.fdopen(read) as numbers:
-            self.display = ":" + numbers.readline().strip()
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder),
-                            "LANG": "C.UTF-8", "DISPLAY": self.display,
-                            "XDG_RUNTIME_DIR": str(folder),
-                            "MAILWARDEN_BUILD": str(BUILD)}
-        bus = self.folder / "bus-address"
-        self.start(["dbus-run-session", "--", "sh", "-c",
-                    'printf %s "$DBUS_SESSION_BUS_ADDRESS" >bus-address.new && '
-                    "mv bus-address.new bus-address; "
-                    'busctl --user monitor --json=short >calls.json & '
-                    "exec dunst -config dunstrc"])
-        wait_until(bus.exists, "a session bus")
-        self.environment["DBUS_SESSION_BUS_ADDRESS"] = bus.read_text()
-        wait_until(self.has_dunst, "dunst")
-        wait_until(lambda: self.calls.exists() and self.seen_ping(), "a monitor")
-
-    def start(self, argv, **more):
-        self.children.append(subprocess.Popen(
-            argv, cwd=self.folder, env=getattr(self, "environment", None),
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True, **more))
-
-    def run(self, *argv):
-        return subprocess.run(argv, env=self.environment, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=60)
-
-    def has_dunst(self):
-        """Asks the bus: who asks dunst before it is there makes the bus start another."""
-        return self.run("busctl", "--user", "call", "org.freedesktop.DBus",
-                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", "s",
-                        "org.freedesktop.Notifications").stdout == b"b true\n"
-
-    def seen_ping(self):
-        """The monitor is up when it sees what is asked now."""
-        self.run("dunstctl", "is-paused")
-        return "paused" in self.calls.read_text()
-
-    def notified(self):
-        """The arguments of all calls of Notify so far."""
-        out = []
-        for line in self.calls.read_text().splitlines():
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue  # being written
-            if message["type"] == "method_call" and message.get("member") == "Notify":
-                data = message["payload"]["data"]
-                names = ("app", "replaces", "icon", "title", "body", "actions", "hints",
-                         "expire")
-                out.append(dict(zip(names, data)))
-        return out
-
-    def on_screen(self):
-        return int(self.run("dunstctl", "count", "displayed").stdout)
-
-    def picture(self, name):
-        folder = os.environ.get("MAILWARDEN_PICTURES")
-        if folder:
-            self.run("import", "-window", "root", f"{folder}/{name}.png")
-
-    def stop(self):
-        for child in reversed(self.children):
-            try:
-                os.killpg(child.pid, signal.SIGTERM)
-            except ProcessLookupError:
-                pass
-            child.wait(timeout=30)
 
 
 class Helper:
@@ -165,7 +65,7 @@ class DesktopCase(Case):
 
     def setUp(self):
         super().setUp()
-        self.desktop = Desktop(self.folder, self.MARKUP)
+        self.desktop = Session(self.folder, "dunst", self.MARKUP)
         self.addCleanup(self.desktop.stop)
 
     def send(self, sample, *options, show="", environment=None):
@@ -259,17 +159,13 @@ class Actions(DesktopCase):
         done = mailwarden("show", incident, "--json", "--state", self.state)
         return "acknowledged" in json.loads(done.stdout)
 
-    def act(self, what):
-        self.desktop.pick.write_text(f"#!/bin/sh\ngrep -m1 {what}\n")
-        self.assertEqual(self.desktop.run("dunstctl", "context").returncode, 0)
-
     def test_acknowledge_reaches_the_store(self):
         incident = self.incident()
         helper = Helper(self.desktop, "--mailwarden", BUILD / "mailwarden", "--store",
                         self.state)
         self.assertEqual(helper.show(incident), "ok")
         self.assertFalse(self.acknowledged(incident))
-        self.act("Acknowledge")
+        self.desktop.act("Acknowledge")
         wait_until(lambda: self.acknowledged(incident), "acknowledged")
         self.assertEqual(helper.end(), 0)
 
@@ -278,7 +174,7 @@ class Actions(DesktopCase):
         helper = Helper(self.desktop, "--mailwarden", BUILD / "mailwarden", "--store",
                         self.state)
         self.assertEqual(helper.show("0123456789ab"), "ok")
-        self.act("Acknowledge")
+        self.desktop.act("Acknowledge")
         wait_until(lambda: len(self.desktop.notified()) == 2, "what went wrong")
         failed = self.desktop.notified()[1]
         self.assertEqual(failed["title"], "mailwarden: not acknowledged")
@@ -293,7 +189,7 @@ class Actions(DesktopCase):
         program.chmod(0o755)
         helper = Helper(self.desktop, "--show", program, "a b", "$HOME")
         self.assertEqual(helper.show("0123456789ab"), "ok")
-        self.act("Show")
+        self.desktop.act("Show")
         wait_until(out.exists, "the program of Show")
         self.assertEqual(out.read_text(), "a b\n$HOME\n0123456789ab\n")
         self.assertEqual(helper.end(), 0)
@@ -307,9 +203,26 @@ class Actions(DesktopCase):
         wait_until(lambda: self.desktop.on_screen() == 0, "taken away")
         self.assertEqual(helper.end(), 0)
 
+    def test_another_daemon_starts_from_nothing(self):
+        """Numbers of the former one may be those of another program's at the new one."""
+        helper = Helper(self.desktop)
+        self.assertEqual(helper.show("0123456789ab"), "ok")
+        self.desktop.daemon.terminate()
+        self.desktop.daemon.wait(timeout=DEADLINE_S)
+        self.desktop.start_daemon("dunst")
+        self.assertEqual(helper.show("0123456789ab"), "ok")
+        wait_until(lambda: len(self.desktop.notified()) == 2, "both")
+        self.assertEqual(self.desktop.notified()[1]["replaces"], 0)
+        self.assertEqual(helper.show("0123456789ab"), "ok")
+        wait_until(lambda: len(self.desktop.notified()) == 3, "all")
+        self.assertNotEqual(self.desktop.notified()[2]["replaces"], 0)
+        self.assertEqual(helper.end(), 0)
+
     def test_bad_requests(self):
         helper = Helper(self.desktop)
-        for request in ({}, {"key": 5}, {"key": "a", "title": "t"}):
+        for request in ({}, {"key": 5}, {"key": "a", "title": "t"},
+                        {"key": "a", "title": "t", "body": "b", "urgency": "low",
+                         "incident": "b"}):
             self.assertEqual(helper.ask(**request),
                              "error a request that is not understood")
         helper.process.stdin.write("nonsense\n")
@@ -342,27 +255,17 @@ class Missing(DesktopCase):
         self.assertIn("in your session", reason)
 
     def test_no_daemon(self):
-        # A bus without services to start, and nobody on it.
-        config = pathlib.Path(self.folder) / "bus.conf"
-        config.write_text(
-            '<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0'
-            '//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">\n'
-            f"<busconfig><type>session</type><listen>unix:path={self.folder}/empty</listen>"
-            '<policy context="default"><allow send_destination="*" eavesdrop="true"/>'
-            '<allow eavesdrop="true"/><allow own="*"/></policy></busconfig>\n')
-        self.desktop.start(["dbus-daemon", "--nofork", f"--config-file={config}"])
-        socket = pathlib.Path(self.folder) / "empty"
-        wait_until(socket.exists, "a bus")
-        reason = self.refused(DBUS_SESSION_BUS_ADDRESS=f"unix:path={socket}")
+        folder = self.folder / "bare"
+        folder.mkdir()
+        bare = Session(folder, daemon=None)
+        self.addCleanup(bare.stop)
+        reason = self.refused(
+            DBUS_SESSION_BUS_ADDRESS=bare.environment["DBUS_SESSION_BUS_ADDRESS"])
         self.assertIn("no notification daemon", reason)
 
     def test_daemon_hangs(self):
         """Not for longer than the channel's limit; a new helper is there afterwards."""
-        done = self.desktop.run("busctl", "--user", "call", "org.freedesktop.DBus",
-                                "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                "GetConnectionUnixProcessID", "s",
-                                "org.freedesktop.Notifications")
-        dunst = int(done.stdout.split()[1])
+        dunst = self.desktop.daemon.pid
         os.kill(dunst, signal.SIGSTOP)
         self.addCleanup(os.kill, dunst, signal.SIGCONT)
         result, = self.send("opened")
@@ -375,10 +278,7 @@ class Missing(DesktopCase):
 def missing():
     if not HELPER.exists():
         return "mailwarden-notify-desktop is not built (libnotify is missing)"
-    for tool in TOOLS:
-        if shutil.which(tool) is None:
-            return f"{tool} is not installed"
-    return None
+    return lacking("dunst", "dunstctl")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+#include "desktop/gtk/tray.h"
+
+#include <gdk/gdk.h>
+#include <libayatana-appindicator/app-indicator.h>
+#ifdef GDK_WINDOWING_X11
+#include <gdk/gdkx.h>
+#endif
+
+#include "desktop/gtk/tray_click.h"
+#include "desktop/gtk/tray_menu.h"
+
+enum { HOST_WAIT_S = 5 }; /* at the start of a session the panel may come after us */
+
+struct tray {
+	AppIndicator *indicator;
+	struct tray_click *click;
+	const struct tray_calls *calls;
+	GPtrArray *entries; /* of the menu that is shown */
+	char *icon, *title;
+	guint wait; /* for a host; 0: over */
+};
+
+static bool
+has_host(struct tray *tray)
+{
+	gboolean connected = FALSE;
+
+	g_object_get(tray->indicator, "connected", &connected, NULL);
+	return connected;
+}
+
+/* The older kind of tray, for which the library has an icon of its own (System Tray
+ * Protocol Specification, "Locating the system tray"); the first screen's. */
+static bool
+has_old_tray(void)
+{
+#ifdef GDK_WINDOWING_X11
+	GdkDisplay *display = gdk_display_get_default();
+
+	if (GDK_IS_X11_DISPLAY(display))
+		return XGetSelectionOwner(GDK_DISPLAY_XDISPLAY(display),
+			   gdk_x11_get_xatom_by_name_for_display(display,
+			       "_NET_SYSTEM_TRAY_S0")) != None;
+#endif
+	return false;
+}
+
+static gboolean
+on_wait_over(void *data)
+{
+	struct tray *tray = data;
+
+	tray->wait = 0;
+	if (!has_host(tray) && !has_old_tray())
+		tray->calls->no_host(tray->calls->ctx);
+	return G_SOURCE_REMOVE;
+}
+
+struct tray *
+tray_new(const char *icons, const struct tray_calls *calls)
+{
+	struct tray *tray = g_new0(struct tray, 1);
+
+	tray->calls = calls;
+	/* Before the item is put on the bus: its first answer must be right already. */
+	tray->click = tray_click_new(calls->clicked, calls->ctx);
+	tray->indicator = app_indicator_new("mailwarden", "mailwarden-disconnected",
+	    APP_INDICATOR_CATEGORY_COMMUNICATIONS);
+	if (icons != NULL)
+		app_indicator_set_icon_theme_path(tray->indicator, icons);
+	tray->wait = g_timeout_add_seconds(HOST_WAIT_S, on_wait_over, tray);
+	return tray;
+}
+
+void
+tray_free(struct tray *tray)
+{
+	if (tray == NULL)
+		return;
+	if (tray->wait != 0)
+		(void)g_source_remove(tray->wait);
+	tray_click_free(tray->click);
+	g_object_unref(tray->indicator);
+	g_clear_pointer(&tray->entries, g_ptr_array_unref);
+	g_free(tray->icon);
+	g_free(tray->title);
+	g_free(tray);
+}
+
+static void
+show_menu(struct tray *tray, const struct desk_view *view)
+{
+	g_autoptr(GPtrArray) entries = tray_menu_entries(view);
+
+	if (tray_menu_same(tray->entries, entries))
+		return;
+	/* The indicator takes the floating reference, and lets go of the old menu. */
+	app_indicator_set_menu(tray->indicator, tray_menu_new(entries, tray->calls));
+	g_clear_pointer(&tray->entries, g_ptr_array_unref);
+	tray->entries = g_steal_pointer(&entries);
+}
+
+void
+tray_show(struct tray *tray, const struct desk_view *view)
+{
+	g_autofree char *icon = words_icon(view);
+	g_autofree char *title = words_title(view);
+
+	show_menu(tray, view);
+	if (g_strcmp0(icon, tray->icon) != 0 || g_strcmp0(title, tray->title) != 0)
+		app_indicator_set_icon_full(tray->indicator, icon, title);
+	if (g_strcmp0(title, tray->title) != 0)
+		app_indicator_set_title(tray->indicator, title);
+	/* Passive items are hidden by some hosts; it is put on the bus by the first call. */
+	app_indicator_set_status(tray->indicator, APP_INDICATOR_STATUS_ACTIVE);
+	g_free(tray->icon);
+	g_free(tray->title);
+	tray->icon = g_steal_pointer(&icon);
+	tray->title = g_steal_pointer(&title);
+}

@@ -1,0 +1,48 @@
+/*
+ * record - one line of `mailwarden events --json`
+ *
+ * Purpose    What the desk needs to know of a line: a delivery into a mailbox, a change of
+ *            an incident, an incident that is open, or the end of those.
+ * Ownership  A record owns what it was read from: record_done() frees it. Text points into
+ *            it, NULL where the line does not say.
+ * Limits     Lines of other kinds, and what is no JSON, are RECORD_OTHER: only id and time.
+ *            All text is a stranger's: words.h makes it fit to be seen.
+ */
+#ifndef DESKTOP_RECORD_H
+#define DESKTOP_RECORD_H
+
+#include "core/str.h"
+#include "desktop/settings.h"
+
+enum record_kind {
+	RECORD_OTHER,
+	RECORD_DELIVERED, /* into a mailbox: `stored`, or a local attempt that was delivered */
+	RECORD_OPEN,      /* an incident that is open when the stream begins */
+	RECORD_CHANGE,    /* of an incident */
+	RECORD_READY,     /* all open incidents were told: what follows happens now */
+};
+
+struct record {
+	enum record_kind kind;
+	const char *id;   /* where to go on; NULL in a line without one */
+	int64_t at_us;    /* 0: the line does not say */
+	const char *host; /* as logged */
+	/* RECORD_DELIVERED */
+	const char *recipient, *original_recipient, *sender, *message_id, *queue_id,
+	    *service;
+	/* RECORD_OPEN, RECORD_CHANGE */
+	const char *change; /* "opened", "resolved", "escalated", ... (notice_name()) */
+	const char *incident, *rule, *summary, *advice, *provider;
+	enum desk_severity severity;
+	bool open, acknowledged;
+	int64_t opened_us, last_seen_us, resolved_us, silenced_until_us, count;
+	const char *acknowledged_by;
+	void *object; /* what the text points into (json-c) */
+};
+
+void record_read(struct record *record, struct str line);
+void record_done(struct record *record);
+/* Sample line i of the incident, NULL behind the last. */
+const char *record_sample(const struct record *record, size_t i);
+
+#endif
