@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs what mailwarden needs from the system's packages.
 #
-#   scripts/setup.sh [build|test]     build: compile and run; test: also what scripts/test uses
+#   scripts/setup.sh [build|desktop|test]
+#
+# build: compile and run; desktop: also mailwarden-desktop; test: also what scripts/test uses.
 #
 # What is there already is not touched: when nothing is missing, nothing is installed and
 # neither root nor a network is needed. Debian, Ubuntu, Fedora and Arch are known; elsewhere
@@ -9,8 +11,8 @@
 set -eu
 
 what=${1:-build}
-case $what in build | test) ;; *)
-	echo "usage: scripts/setup.sh [build|test]" >&2
+case $what in build | desktop | test) ;; *)
+	echo "usage: scripts/setup.sh [build|desktop|test]" >&2
 	exit 2
 	;;
 esac
@@ -49,6 +51,15 @@ have_module() {
 	done
 	return 1
 }
+# libcanberra is silent without a theme of sounds.
+have_sounds() { [ -d /usr/share/sounds/freedesktop ]; }
+# It is started by the session bus, and stands in no PATH.
+have_notifyd() { [ -f /usr/share/dbus-1/services/org.xfce.xfce4-notifyd.Notifications.service ]; }
+# Debian's GTK only recommends what reads the icons.
+lacks_svg() {
+	have apt-get && ! ls /usr/lib/*/gdk-pixbuf-2.0/*/loaders/*svg* >/dev/null 2>&1
+}
+have_sshd() { have sshd || [ -x /usr/sbin/sshd ]; }
 have_journal_remote() {
 	[ -x /lib/systemd/systemd-journal-remote ] || [ -x /usr/lib/systemd/systemd-journal-remote ]
 }
@@ -81,10 +92,26 @@ find_missing() {
 	done
 	have_authorities || need ca-certificates
 	have npm || need npm # the dashboard's page; a build goes without
+	[ "$what" != build ] || return 0
+	# The desktop channel and mailwarden-desktop; a build goes without.
+	for lib in libnotify gtk+-3.0 ayatana-appindicator3-0.1 libcanberra; do
+		have_lib "$lib" || need "$lib"
+	done
+	! lacks_svg || need librsvg2-common
+	have ssh || need ssh
+	have_sounds || need sound-theme-freedesktop
 	[ "$what" = test ] || return 0
-	have_lib libnotify || need libnotify # the desktop channel; a build goes without
 	have promtool || need prometheus # the metrics
 	have dunst || need dunst
+	have_notifyd || need xfce4-notifyd
+	have xfce4-panel || need xfce4-panel
+	have xfwm4 || need xfwm4
+	have xdotool || need xdotool
+	have import || need imagemagick
+	have desktop-file-validate || need desktop-file-utils
+	have_module gi || need python3-gi
+	have_module pyatspi || need python3-pyatspi
+	have_sshd || need sshd
 	have Xvfb || need xvfb
 	have dbus-run-session || need dbus
 	have_sanitizer || need sanitizer
@@ -132,6 +159,11 @@ package() {
 	apt:yaml-0.1) echo libyaml-dev ;;
 	apt:libarchive) echo libarchive-dev ;;
 	apt:libnotify) echo libnotify-dev ;;
+	apt:gtk+-3.0) echo libgtk-3-dev ;;
+	apt:ayatana-appindicator3-0.1) echo libayatana-appindicator3-dev ;;
+	apt:libcanberra) echo libcanberra-dev ;;
+	apt:ssh) echo openssh-client ;;
+	apt:sshd | dnf:sshd) echo openssh-server ;;
 	apt:gmime-3.0) echo libgmime-3.0-dev ;;
 	apt:expat) echo libexpat1-dev ;;
 	apt:libseccomp) echo libseccomp-dev ;;
@@ -159,6 +191,12 @@ package() {
 	dnf:yaml-0.1) echo libyaml-devel ;;
 	dnf:libarchive) echo libarchive-devel ;;
 	dnf:libnotify) echo libnotify-devel ;;
+	dnf:gtk+-3.0) echo gtk3-devel ;;
+	dnf:ayatana-appindicator3-0.1) echo libayatana-appindicator-gtk3-devel ;;
+	dnf:libcanberra) echo libcanberra-devel ;;
+	dnf:ssh) echo openssh-clients ;;
+	dnf:imagemagick) echo ImageMagick ;;
+	dnf:python3-gi) echo python3-gobject ;;
 	dnf:gmime-3.0) echo gmime30-devel ;;
 	dnf:expat) echo expat-devel ;;
 	dnf:libseccomp) echo libseccomp-devel ;;
@@ -182,6 +220,11 @@ package() {
 	pacman:libcurl) echo curl ;;
 	pacman:libcrypto) echo openssl ;;
 	pacman:sqlite3) echo sqlite ;;
+	pacman:gtk+-3.0) echo gtk3 ;;
+	pacman:ayatana-appindicator3-0.1) echo libayatana-appindicator ;;
+	pacman:ssh | pacman:sshd) echo openssh ;;
+	pacman:python3-gi) echo python-gobject ;;
+	pacman:python3-pyatspi) echo python-atspi ;;
 	pacman:xvfb) echo xorg-server-xvfb ;;
 	pacman:yaml-0.1) echo libyaml ;;
 	pacman:gmime-3.0) echo gmime3 ;;

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """`cmake --install` puts everything in place, and systemd finds no fault with the units.
 
-Needs cmake and systemd-analyze; without them it is skipped (exit code 77).
+Needs cmake and systemd-analyze; without them it is skipped (exit code 77). What is of
+mailwarden-desktop only where that was built.
 """
 
 import os
@@ -32,7 +33,20 @@ FILES = (
     "share/mailwarden/mailwarden.schema.json", "share/mailwarden/rules.d/parsers/postfix.yaml",
     "share/man/man1/mailwarden.1", "share/man/man5/mailwarden.yaml.5",
     "share/man/man5/mailwarden-rules.5", "share/doc/mailwarden/examples/mailwarden.yaml",
+    "libexec/mailwarden/mailwarden-ssh-gate",
 )
+HAS_DESKTOP = (support.BUILD / "mailwarden-desktop").exists()
+DESKTOP_UNIT = "lib/systemd/user/mailwarden-desktop.service"
+AUTOSTART = "etc/xdg/autostart/mailwarden-desktop.desktop"
+DESKTOP_FILES = (
+    "bin/mailwarden-desktop", "share/applications/mailwarden-desktop.desktop", DESKTOP_UNIT,
+    "share/man/man1/mailwarden-desktop.1", "share/doc/mailwarden/examples/desktop.yaml",
+    "share/icons/hicolor/scalable/apps/mailwarden-desktop.svg",
+)
+STATES = ("idle", "disconnected", "warning", "critical", "new", "new-disconnected",
+          "new-warning", "new-critical")
+# What no program for mail hosts may be linked with.
+DESKTOP_LIBRARIES = ("libgtk", "libgdk", "libayatana", "libcanberra", "libnotify")
 
 
 def run(*words, **options):
@@ -59,9 +73,68 @@ class Install(unittest.TestCase):
             self.assertTrue((self.prefix / name).exists(), name)
 
     def test_nothing_unfilled(self):
-        for folder in ("lib/systemd/system", "lib/sysusers.d", "lib/tmpfiles.d"):
+        folders = ["lib/systemd/system", "lib/sysusers.d", "lib/tmpfiles.d"]
+        if HAS_DESKTOP:
+            folders.append("lib/systemd/user")
+        for folder in folders:
             for path in (self.prefix / folder).iterdir():
                 self.assertNotRegex(path.read_text(), "@[A-Z_]+@", path.name)
+
+    def test_mail_hosts_need_no_desktop(self):
+        for folder in ("bin", "libexec/mailwarden"):
+            for path in (self.prefix / folder).iterdir():
+                if "desktop" in path.name:
+                    continue
+                done = run("ldd", path)
+                for name in DESKTOP_LIBRARIES:
+                    self.assertNotIn(name, done.stdout, path.name)
+
+    def autostart(self):
+        return next(self.root.glob(f"**/{AUTOSTART}"), None)
+
+    @unittest.skipUnless(HAS_DESKTOP, "mailwarden-desktop is not built")
+    def test_desktop(self):
+        for name in DESKTOP_FILES:
+            self.assertTrue((self.prefix / name).exists(), name)
+        self.assertIsNotNone(self.autostart())
+        icons = self.prefix / "share/icons/hicolor"
+        for state in STATES:
+            for folder, end in (
+                ("scalable/status", ""),
+                ("symbolic/apps", "-symbolic"),
+            ):
+                icon = icons / folder / f"mailwarden-{state}{end}.svg"
+                self.assertTrue(icon.exists(), icon)
+
+    @unittest.skipUnless(HAS_DESKTOP, "mailwarden-desktop is not built")
+    def test_desktop_entries(self):
+        menu = self.prefix / "share/applications/mailwarden-desktop.desktop"
+        for path in (menu, self.autostart()):
+            text = path.read_text()
+            for line in text.splitlines():
+                if line.startswith("Exec="):
+                    self.assertEqual(line.split()[0], "Exec=mailwarden-desktop")
+            if shutil.which("desktop-file-validate") is not None:
+                done = run("desktop-file-validate", path)
+                self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertIn("\nExec=mailwarden-desktop --hidden\n", self.autostart().read_text())
+
+    @unittest.skipUnless(HAS_DESKTOP, "mailwarden-desktop is not built")
+    def test_desktop_unit(self):
+        """As the service manager of a user reads it; the target is the desktop's."""
+        text = (self.prefix / DESKTOP_UNIT).read_text()
+        place = self.root / "verify-user"
+        place.mkdir()
+        unit = place / "mailwarden-desktop.service"
+        self.assertIn("\nExecStart=/", text)
+        unit.write_text(text.replace("ExecStart=/", f"ExecStart={self.root}/"))
+        done = run("systemd-analyze", "--user", "verify", "--man=no", unit,
+                   env={**os.environ, "SYSTEMD_UNIT_PATH": f"{place}:",
+                        "XDG_RUNTIME_DIR": str(place)})
+        self.assertEqual((done.returncode, self.ours(done.stderr)), (0, []))
+        self.assertIn("\nWantedBy=graphical-session.target\n", text)
+        # The autostart file and the unit start the same: the second one shows nothing.
+        self.assertIn("/mailwarden-desktop --hidden\n", text)
 
     def test_programs_that_the_units_start(self):
         for name in UNITS:
