@@ -12,6 +12,7 @@
 
 #include "cli/show.h"
 #include "cli/stream_line.h"
+#include "cli/watcher_lives.h"
 #include "core/clock.h"
 #include "core/yaml.h"
 #include "store/watch.h"
@@ -35,6 +36,7 @@ struct events {
 	struct stream_filter filter;
 	struct stream_place place;
 	bool placed, told_open;
+	int watcher; /* does one work on the store, as told last; -1: not told yet */
 	struct store *store;
 	struct stat file; /* of the store that is open */
 	struct store_watch watch;
@@ -164,6 +166,25 @@ print_open(struct events *e, struct err *err)
 	return write_out(e, err);
 }
 
+/* Who sees only the stream would take a dead watcher for a quiet host. */
+static int
+print_watcher(struct events *e, struct err *err)
+{
+	bool may_differ = e->watch.lock_changed || e->watcher < 0;
+
+	if (!e->open || !e->follow || e->store == NULL || !may_differ)
+		return 0;
+	e->watch.lock_changed = false;
+	int lives = watcher_lives(e->watch.path, NULL);
+
+	if (lives < 0 ||
+	    lives == e->watcher) /* a lock that we may not open tells nothing */
+		return 0;
+	e->watcher = lives;
+	stream_line_watcher(lives > 0, app_now_us(), &e->out);
+	return write_out(e, err);
+}
+
 /* --- where it begins --- */
 
 static int
@@ -284,6 +305,8 @@ print_stream(struct events *e, struct err *err)
 
 		if (r == 0)
 			r = look(e, err);
+		if (r == 0)
+			r = print_watcher(e, err);
 		if (r < 0)
 			return r;
 		if (r == ENDED || !e->follow || wait_for_change(e) == ENDED)
@@ -466,7 +489,7 @@ print_events(struct events *e, const char *path)
 static int
 run(int argc, char **argv)
 {
-	struct events e = { .began_us = app_now_us(), .day = INT64_MIN };
+	struct events e = { .watcher = -1, .began_us = app_now_us(), .day = INT64_MIN };
 	AUTO(auto_free) char *path = NULL;
 	int r = read_options(argc, argv, &e);
 
@@ -503,7 +526,8 @@ const struct command cmd_events = {
 	    "                 incidents are told all the same\n"
 	    "  --json         one JSON object a line\n"
 	    "  --open         first a line for each incident that is open, then one of type\n"
-	    "                 ready with the id where the stream goes on\n"
+	    "                 ready with the id where the stream goes on, and with --follow\n"
+	    "                 one of type watcher, now and when it changes: whether one runs\n"
 	    "  --state FILE   the store, in place of the configuration's\n"
 	    "  --config FILE  in place of /etc/mailwarden/mailwarden.yaml",
 	.run = run,

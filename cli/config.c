@@ -9,17 +9,23 @@
 #include "cli/config_read.h"
 #include "paths.h"
 
+/* Root's and the service's; else the user's own, or, for who has none and may read it, the
+ * service's: members of its group look at it without naming it. */
 static char *
 default_state(struct config_reader *reader)
 {
+	static const char service[] = PATH_STATE "/mailwarden.db";
 	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	bool has_xdg = xdg != NULL && xdg[0] == '/';
 
 	if (geteuid() == 0 || (!has_xdg && home == NULL))
-		return config_copy(reader, STR(PATH_STATE "/mailwarden.db"));
-	if (has_xdg)
-		return config_format(reader, "%s/mailwarden/mailwarden.db", xdg);
-	return config_format(reader, "%s/.local/state/mailwarden/mailwarden.db", home);
+		return config_copy(reader, str_of(service));
+	char *own = config_format(reader, "%s%s/mailwarden/mailwarden.db",
+	    has_xdg ? xdg : home, has_xdg ? "" : "/.local/state");
+
+	if (own != NULL && access(own, F_OK) != 0 && access(service, R_OK) == 0)
+		return config_copy(reader, str_of(service));
+	return own;
 }
 
 static char *

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -17,6 +16,7 @@
 #include "cli/pipeline.h"
 #include "cli/replay_reports.h"
 #include "cli/self.h"
+#include "cli/watcher_lives.h"
 #include "core/clock.h"
 #include "store/channels.h"
 #include "store/wake.h"
@@ -26,7 +26,6 @@
 #define TICK_ACCURACY_US ((uint64_t)US_PER_S)
 
 enum { MAX_SOURCES = 64, EXPIRE_FIRST_S = 60, TICK_AGAIN_S = 60 };
-enum { LOCK_TRIES = 20, LOCK_STEP_MS = 10 };
 
 struct daemon {
 	const struct daemon_settings *settings;
@@ -59,35 +58,13 @@ log_line(const char *what, const char *name, const char *detail)
 
 /* --- one run for one store --- */
 
-/* The notifier holds it for a moment when it asks whether a watcher runs. */
-static bool
-take_lock(int fd)
-{
-	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000L };
-
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return true;
-		(void)nanosleep(&step, NULL);
-	}
-	return false;
-}
-
 static int
 lock_store(struct daemon *d)
 {
-	AUTO(auto_free) char *path = NULL;
 	struct err err;
+	int r = watcher_lock(d->settings->state, &d->lock_fd, &err);
 
-	if (asprintf(&path, "%s.lock", d->settings->state) < 0)
-		return app_fail(EXIT_STORE, "out of memory");
-	if (store_make_file(path, &d->lock_fd, &err) < 0)
-		return app_fail(EXIT_STORE, "%s", err.text);
-	if (!take_lock(d->lock_fd))
-		return app_fail(EXIT_STORE,
-		    "another `mailwarden run` works on %s: stop it first, or use another --state",
-		    d->settings->state);
-	return EXIT_FINE;
+	return r < 0 ? app_fail(EXIT_STORE, "%s", err.text) : EXIT_FINE;
 }
 
 /* --- ticking: quiet spans that end without a line --- */

@@ -100,6 +100,18 @@ stream_line_ready(const struct stream_place *place, int64_t incidents, int64_t n
 	buf_add_char(out, '\n');
 }
 
+void
+stream_line_watcher(bool runs, int64_t now_us, struct buf *out)
+{
+	struct json j = json_begin(out);
+
+	json_text(&j, "type", STR("watcher"));
+	json_bool(&j, "runs", runs);
+	json_time(&j, "at", now_us);
+	json_end(&j);
+	buf_add_char(out, '\n');
+}
+
 /* --- text --- */
 
 static void

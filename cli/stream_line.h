@@ -25,5 +25,7 @@ void stream_line_open(const struct incident *incident, struct buf *out);
 /* Behind those: so many were open, and from that place the stream goes on. */
 void stream_line_ready(const struct stream_place *place, int64_t incidents, int64_t now_us,
     struct buf *out);
+/* Whether a watcher works on the store: at the beginning, and when that changes. */
+void stream_line_watcher(bool runs, int64_t now_us, struct buf *out);
 
 #endif

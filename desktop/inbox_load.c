@@ -3,6 +3,8 @@
 
 #include "desktop/inbox_parts.h"
 
+enum { MAX_MARKS = 1000 }; /* one for each mailbox that was ever set */
+
 static const char *
 text_of(struct json_object *object, const char *name)
 {
@@ -47,6 +49,8 @@ load_texts(struct inbox *inbox, struct json_object *list,
 static void
 load_mark(struct inbox *inbox, const char *mailbox, struct json_object *from)
 {
+	if (inbox->marks->len >= MAX_MARKS)
+		return;
 	struct mark *mark = inbox_mark(inbox, mailbox);
 
 	mark->last_us = int_of(from, "last_us");

@@ -12,7 +12,7 @@
 
 enum {
 	KEPT_VERSION = 1,
-	MAX_BYTES = 8 * 1024 * 1024, /* more than we ever write */
+	MAX_BYTES = 16 * 1024 * 1024, /* more than we ever write */
 };
 
 struct place {
@@ -23,6 +23,7 @@ struct place {
 struct kept {
 	char *path;
 	GHashTable *places; /* name of the host -> struct place */
+	GHashTable *held;   /* keys, owned */
 	GString *written;   /* what the file holds; NULL: not known */
 };
 
@@ -76,6 +77,20 @@ take_hosts(struct kept *kept, struct json_object *hosts)
 	}
 }
 
+static void
+take_held(struct kept *kept, struct json_object *held)
+{
+	size_t n = held == NULL ? 0 : json_object_array_length(held);
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *key = json_object_array_get_idx(held, i);
+
+		if (json_object_is_type(key, json_type_string))
+			(void)g_hash_table_add(kept->held,
+			    g_strdup(json_object_get_string(key)));
+	}
+}
+
 static int
 understand(struct kept *kept, const char *text, struct inbox *inbox)
 {
@@ -88,6 +103,7 @@ understand(struct kept *kept, const char *text, struct inbox *inbox)
 
 	if (fits) {
 		take_hosts(kept, hosts);
+		take_held(kept, member(object, "held", json_type_array));
 		inbox_load(inbox, mail);
 	}
 	json_object_put(object);
@@ -115,8 +131,12 @@ read_file(struct kept *kept, struct inbox *inbox, struct err *err)
 	GStatBuf file;
 	gsize n = 0;
 
-	if (g_stat(kept->path, &file) == 0 && file.st_size > MAX_BYTES) {
+	bool is_there = g_stat(kept->path, &file) == 0;
+
+	if (is_there && file.st_size > MAX_BYTES) {
 		put_aside(kept->path, "is too large", err);
+	} else if (is_there && !S_ISREG(file.st_mode)) { /* reading a pipe would not end */
+		put_aside(kept->path, "is no file", err);
 	} else if (!g_file_get_contents(kept->path, &text, &n, &fault)) {
 		if (!g_error_matches(fault, G_FILE_ERROR, G_FILE_ERROR_NOENT))
 			put_aside(kept->path, "cannot be read", err);
@@ -135,6 +155,7 @@ kept_load(const char *path, struct inbox *inbox, struct err *err)
 	err->text[0] = '\0';
 	kept->path = g_strdup(path);
 	kept->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_place);
+	kept->held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	read_file(kept, inbox, err);
 	return kept;
 }
@@ -146,6 +167,7 @@ kept_free(struct kept *kept)
 		return;
 	g_free(kept->path);
 	g_hash_table_unref(kept->places);
+	g_hash_table_unref(kept->held);
 	if (kept->written != NULL)
 		(void)g_string_free(kept->written, TRUE);
 	g_free(kept);
@@ -172,6 +194,12 @@ kept_set_place(struct kept *kept, const char *host, const char *id, int64_t at_u
 	(void)g_hash_table_replace(kept->places, g_strdup(host), place);
 }
 
+GHashTable *
+kept_held(const struct kept *kept)
+{
+	return kept->held;
+}
+
 /* --- writing --- */
 
 static int
@@ -182,14 +210,44 @@ by_name(const void *a, const void *b)
 	return strcmp(*first, *second);
 }
 
+/* The same order each time, or the file would be written anew for nothing. */
+static char **
+sorted_keys(GHashTable *table, guint *n_out)
+{
+	char **keys = (char **)g_hash_table_get_keys_as_array(table, n_out);
+
+	if (*n_out > 1)
+		qsort(keys, *n_out, sizeof *keys, by_name);
+	return keys;
+}
+
+/* And frees it. */
+static void
+add_object(struct json_object *object, struct buf *out)
+{
+	buf_add(out, str_of(json_object_to_json_string_ext(object,
+			 JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)));
+	json_object_put(object);
+}
+
+static void
+add_held(const struct kept *kept, struct buf *out)
+{
+	guint n = 0;
+	g_autofree char **keys = sorted_keys(kept->held, &n);
+	struct json_object *list = json_object_new_array();
+
+	for (guint i = 0; i < n; i++)
+		(void)json_object_array_add(list, json_object_new_string(keys[i]));
+	add_object(list, out);
+}
+
 static void
 add_hosts(const struct kept *kept, struct buf *out)
 {
 	guint n = 0;
-	g_autofree char **names = (char **)g_hash_table_get_keys_as_array(kept->places, &n);
+	g_autofree char **names = sorted_keys(kept->places, &n);
 
-	if (n > 1)
-		qsort(names, n, sizeof *names, by_name);
 	for (guint i = 0; i < n; i++) {
 		const struct place *place = g_hash_table_lookup(kept->places, names[i]);
 
@@ -202,9 +260,7 @@ add_hosts(const struct kept *kept, struct buf *out)
 		(void)json_object_object_add(host, "at_us",
 		    json_object_new_int64(place->at_us));
 		buf_add(out, i > 0 ? STR(",\n") : STR("\n"));
-		buf_add(out, str_of(json_object_to_json_string_ext(host,
-				 JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)));
-		json_object_put(host);
+		add_object(host, out);
 	}
 }
 
@@ -222,7 +278,9 @@ static int
 write_file(const char *path, struct str text, struct err *err)
 {
 	g_autofree char *fresh = g_strconcat(path, ".new", NULL);
-	int fd = g_open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	(void)g_unlink(fresh); /* whatever it is: opening a pipe would not end */
+	int fd = g_open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return err_errno(err, "write", fresh);
@@ -260,7 +318,9 @@ kept_save(struct kept *kept, const struct inbox *inbox, struct err *err)
 
 	buf_addf(&text, "{\"version\":%d,\"hosts\":[", KEPT_VERSION);
 	add_hosts(kept, &text);
-	buf_add(&text, STR("],\n\"mail\":"));
+	buf_add(&text, STR("],\n\"held\":"));
+	add_held(kept, &text);
+	buf_add(&text, STR(",\n\"mail\":"));
 	inbox_save(inbox, &text);
 	buf_add(&text, STR("}\n"));
 	if (text.failed)

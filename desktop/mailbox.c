@@ -147,6 +147,8 @@ mailbox_not_later(struct mailbox *mailbox)
 	mailbox->timer = NULL;
 }
 
+static void find(struct mailbox *mailbox);
+
 static gboolean
 on_timer(gpointer data)
 {
@@ -155,6 +157,10 @@ on_timer(gpointer data)
 	mailbox_not_later(mailbox);
 	if (mailbox->kind != NULL) {
 		mailbox->kind->later(mailbox->state);
+		return G_SOURCE_REMOVE;
+	}
+	if (mailbox->awaited == NULL) { /* find() gave up */
+		find(mailbox);
 		return G_SOURCE_REMOVE;
 	}
 	mailbox_look_begins(mailbox); /* expect_mbox(): nothing is there to be found */
@@ -245,18 +251,28 @@ warn_of_network(struct mailbox *mailbox)
 	}
 }
 
+static bool
+is_mailbox(const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) || S_ISREG(st->st_mode);
+}
+
 /* False: it went away meanwhile. */
 static bool
 open_kind(struct mailbox *mailbox)
 {
 	struct stat st;
 
-	if (stat(mailbox->path, &st) < 0)
+	/* First, and of a link itself: what takes its place from now on is noticed. */
+	int r = mailbox_watch(mailbox, mailbox->path, WATCH_SELF | IN_DONT_FOLLOW,
+	    WATCH_FOLDER_ABOVE);
+
+	if (r == -ENOENT || stat(mailbox->path, &st) < 0)
 		return false;
-	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
+	if (!is_mailbox(&st)) {
 		mailbox_fault(mailbox, "neither a Maildir nor an mbox file");
 		(void)wait_for(mailbox, mailbox->path); /* something else in its place */
-		return true;
+		return stat(mailbox->path, &st) < 0 || !is_mailbox(&st);
 	}
 	warn_of_network(mailbox);
 	mailbox->kind = S_ISDIR(st.st_mode) ? &mailbox_kind_maildir : &mailbox_kind_mbox;
@@ -289,7 +305,9 @@ find(struct mailbox *mailbox)
 			return;
 		}
 	}
+	g_clear_pointer(&mailbox->awaited, g_free);
 	mailbox_fault(mailbox, "it comes and goes too fast to be watched");
+	mailbox_later(mailbox, REPLACE_MS); /* on_timer() finds it, once that is over */
 }
 
 /* --- what happens --- */

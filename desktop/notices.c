@@ -19,7 +19,8 @@ struct notices {
 	GHashTable *shown; /* key -> NotifyNotification */
 	GQueue *order;     /* keys of it, oldest first; views into it */
 	char *server;      /* unique name of the one that knows what is shown; NULL: none */
-	bool has_actions, has_markup, has_tags;
+	bool has_actions, has_markup, has_tags; /* has_tags: it is dunst */
+	bool shows_default;                     /* the default action has a button, too */
 	int answer_ms;
 	gint64 rests_until_us; /* it hangs: monotonic time before which it is not asked */
 };
@@ -109,14 +110,27 @@ set_urgency(NotifyNotification *notification, enum notice_urgency urgency)
 	    urgency == NOTICE_CRITICAL ? NOTIFY_EXPIRES_NEVER : NOTIFY_EXPIRES_DEFAULT);
 }
 
+/* dunst 1.9 takes markup though it says that it does not, where its configuration leaves
+ * `markup` out: what could be a tag is shown by signs that look like it. */
+static char *
+without_tags(const char *text)
+{
+	g_autoptr(GString) shown = g_string_new(text);
+
+	(void)g_string_replace(shown, "<", "\u2039", 0);
+	(void)g_string_replace(shown, ">", "\u203a", 0);
+	return g_strdup(shown->str);
+}
+
 /* GDBus ends a program that sends text which is not UTF-8. */
 static char *
 make_body(const struct notices *notices, const char *text)
 {
 	g_autofree char *valid = g_utf8_make_valid(text == NULL ? "" : text, -1);
 
-	return notices->has_markup ? g_markup_escape_text(valid, -1)
-				   : g_steal_pointer(&valid);
+	if (notices->has_markup)
+		return g_markup_escape_text(valid, -1);
+	return notices->has_tags ? without_tags(valid) : g_steal_pointer(&valid);
 }
 
 static bool
@@ -158,6 +172,8 @@ set_actions(const struct notices *notices, NotifyNotification *notification,
 	if (!notices->has_actions || actions == NULL)
 		return;
 	for (const struct notice_action *a = actions; a->id != NULL; a++) {
+		if (notices->shows_default && strcmp(a->id, "default") == 0)
+			continue; /* there is one of that name behind it */
 		struct button *button = g_new(struct button, 1);
 
 		button->chosen = a->chosen;
@@ -221,10 +237,24 @@ ask_server(GDBusConnection *bus, int limit_ms, GError **why)
 	return g_steal_pointer(&answer);
 }
 
+/* xfce4-notifyd has no click on the notification as such: its default action is a button. */
+static bool
+shows_default(GDBusConnection *bus, int limit_ms)
+{
+	g_autoptr(GVariant) answer = g_dbus_connection_call_sync(bus, SERVER_NAME,
+	    SERVER_PATH, SERVER_NAME, "GetServerInformation", NULL,
+	    G_VARIANT_TYPE("(ssss)"), G_DBUS_CALL_FLAGS_NONE, limit_ms, NULL, NULL);
+	const char *name = "";
+
+	if (answer != NULL)
+		g_variant_get_child(answer, 0, "&s", &name);
+	return strcmp(name, "Xfce Notify Daemon") == 0;
+}
+
 /* Another server's numbers are not those of what was shown before: replacing by them would
  * take away what another program shows. */
 static void
-know_server(struct notices *notices, GDBusMessage *answer)
+know_server(struct notices *notices, GDBusConnection *bus, GDBusMessage *answer)
 {
 	GVariant *body = g_dbus_message_get_body(answer);
 	g_autofree const char **able = NULL;
@@ -233,6 +263,7 @@ know_server(struct notices *notices, GDBusMessage *answer)
 		forget_all(notices);
 		g_free(notices->server);
 		notices->server = g_strdup(g_dbus_message_get_sender(answer));
+		notices->shows_default = shows_default(bus, notices->answer_ms);
 	}
 	if (body != NULL && g_variant_is_of_type(body, G_VARIANT_TYPE("(as)")))
 		g_variant_get(body, "(^a&s)", &able);
@@ -244,25 +275,35 @@ know_server(struct notices *notices, GDBusMessage *answer)
 	notices->has_tags = g_strv_contains(words, "x-dunst-stack-tag");
 }
 
+static char *
+find_bus(GDBusConnection **bus_out)
+{
+	g_autoptr(GError) why = NULL;
+
+	if (!has_session_bus())
+		return no_bus(NULL);
+	*bus_out = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, &why);
+	return *bus_out != NULL ? NULL : no_bus(why->message);
+}
+
 /* NULL: there is one, and what it can do is known; it may be another one than last time. */
 static char *
 meet_server(struct notices *notices)
 {
+	g_autoptr(GDBusConnection) bus = NULL;
 	g_autoptr(GError) why = NULL;
 
 	if (g_get_monotonic_time() < notices->rests_until_us)
 		return g_strdup(hung);
-	if (!has_session_bus())
-		return no_bus(NULL);
-	g_autoptr(GDBusConnection) bus = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, &why);
+	char *fault = find_bus(&bus);
 
-	if (bus == NULL)
-		return no_bus(why->message);
+	if (fault != NULL)
+		return fault;
 	g_autoptr(GDBusMessage) answer = ask_server(bus, notices->answer_ms, &why);
 
 	if (answer == NULL)
 		return no_server(notices, why);
-	know_server(notices, answer);
+	know_server(notices, bus, answer);
 	return NULL;
 }
 
@@ -294,6 +335,14 @@ notices_free(struct notices *notices)
 	g_free(notices);
 }
 
+char *
+notices_find_bus(void)
+{
+	g_autoptr(GDBusConnection) bus = NULL;
+
+	return find_bus(&bus);
+}
+
 void
 notices_set_limit(struct notices *notices, int answer_ms)
 {
@@ -314,6 +363,8 @@ notices_show(struct notices *notices, const struct desk_notice *notice)
 	if (put_on_screen(notices, notification, notice, &why))
 		return NULL;
 	forget(notices, notice->key);
+	if (g_error_matches(why, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+		return no_server(notices, why);
 	return g_strdup(why->message);
 }
 
@@ -333,4 +384,16 @@ notices_close(struct notices *notices, const char *key)
 	if (notification != NULL)
 		(void)notify_notification_close(notification, NULL);
 	return NULL;
+}
+
+void
+notices_close_all(struct notices *notices)
+{
+	g_autoptr(GList) keys = g_hash_table_get_keys(notices->shown);
+	g_autoptr(GPtrArray) own = g_ptr_array_new_with_free_func(g_free);
+
+	for (GList *at = keys; at != NULL; at = at->next)
+		g_ptr_array_add(own, g_strdup(at->data));
+	for (guint i = 0; i < own->len; i++)
+		g_free(notices_close(notices, own->pdata[i]));
 }

@@ -44,6 +44,9 @@ struct desk_notice {
 	const struct notice_action *actions; /* NULL: none */
 };
 
+/* NULL: there is a session bus; else why not, to be freed by g_free(). */
+char *notices_find_bus(void);
+
 struct notices *notices_new(void);
 void notices_free(struct notices *notices); /* what is on the screen stays; NULL is fine */
 /* Who has nothing else to do may wait for longer. */
@@ -51,5 +54,7 @@ void notices_set_limit(struct notices *notices, int answer_ms);
 /* NULL: it is shown, in place of what the key showed; else why not, to be freed by g_free(). */
 char *notices_show(struct notices *notices, const struct desk_notice *notice);
 char *notices_close(struct notices *notices, const char *key);
+/* Before the end of who would hear of their actions. */
+void notices_close_all(struct notices *notices);
 
 #endif

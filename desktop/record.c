@@ -1,10 +1,17 @@
 #include "desktop/record.h"
 
+#include <glib.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <string.h>
 
 #include "core/clock.h"
+
+enum {
+	ID_BYTES = 200,   /* places and incidents have some thirty at most */
+	WORD_BYTES = 512, /* addresses, names, Message-IDs */
+	TEXT_BYTES = 4096,
+};
 
 /* --- members of an object; what is of another type is like not there --- */
 
@@ -18,13 +25,42 @@ member(struct json_object *object, const char *name)
 	return found;
 }
 
+/* Cut to so many bytes, at a character's begin (RFC 3629, 3): what a broken host sends is
+ * kept, and must not grow without end. NULL: no text. */
+static const char *
+cut_text(struct json_object *text, int max)
+{
+	if (!json_object_is_type(text, json_type_string))
+		return NULL;
+	if (json_object_get_string_len(text) <= max)
+		return json_object_get_string(text);
+	g_autofree char *head = g_strndup(json_object_get_string(text), (gsize)max + 1);
+
+	while (max > 0 && ((unsigned char)head[max] & 0xc0) == 0x80)
+		max--;
+	(void)json_object_set_string_len(text, head, max);
+	return json_object_get_string(text);
+}
+
 static const char *
 text_of(struct json_object *object, const char *name)
 {
-	struct json_object *found = member(object, name);
+	return cut_text(member(object, name), WORD_BYTES);
+}
 
-	return json_object_is_type(found, json_type_string) ? json_object_get_string(found)
-							    : NULL;
+static const char *
+long_text_of(struct json_object *object, const char *name)
+{
+	return cut_text(member(object, name), TEXT_BYTES);
+}
+
+/* Ids become words of commands: whatever is none is not there. */
+static const char *
+id_of(struct json_object *object, const char *name)
+{
+	const char *text = text_of(object, name);
+
+	return text != NULL && record_is_id(text) ? text : NULL;
 }
 
 static bool
@@ -75,14 +111,14 @@ read_incident(struct record *record, struct json_object *line)
 
 	record->at_us = time_of(line, "at");
 	record->change = text_of(line, "change");
-	record->incident = text_of(object, "id");
+	record->incident = id_of(object, "id");
 	if (record->change == NULL || record->incident == NULL)
 		return;
 	record->kind = strcmp(record->change, "open") == 0 ? RECORD_OPEN : RECORD_CHANGE;
 	record->host = text_of(member(object, "group"), "host");
 	record->rule = text_of(object, "rule");
-	record->summary = text_of(object, "summary");
-	record->advice = text_of(object, "advice");
+	record->summary = long_text_of(object, "summary");
+	record->advice = long_text_of(object, "advice");
 	record->provider = text_of(object, "provider");
 	const char *severity = text_of(object, "severity");
 
@@ -125,6 +161,16 @@ parse(struct str line)
 	return object;
 }
 
+bool
+record_is_id(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+	size_t n = strspn(text, allowed);
+
+	return n > 0 && n <= ID_BYTES && text[n] == '\0' && text[0] != '-';
+}
+
 void
 record_read(struct record *record, struct str line)
 {
@@ -133,7 +179,7 @@ record_read(struct record *record, struct str line)
 	*record = (struct record){ .object = object };
 	if (object == NULL)
 		return;
-	record->id = text_of(object, "id");
+	record->id = id_of(object, "id");
 	if (is_text(object, "type", "event")) {
 		read_event(record, object);
 	} else if (is_text(object, "type", "incident")) {
@@ -141,6 +187,9 @@ record_read(struct record *record, struct str line)
 	} else if (is_text(object, "type", "ready")) {
 		record->kind = RECORD_READY;
 		record->at_us = time_of(object, "at");
+	} else if (is_text(object, "type", "watcher")) {
+		record->kind = RECORD_WATCHER;
+		record->runs = json_object_get_boolean(member(object, "runs"));
 	}
 }
 
@@ -159,9 +208,7 @@ record_sample(const struct record *record, size_t i)
 	if (!json_object_is_type(samples, json_type_array) ||
 	    i >= json_object_array_length(samples))
 		return NULL;
-	struct json_object *sample = json_object_array_get_idx(samples, i);
+	const char *text = cut_text(json_object_array_get_idx(samples, i), TEXT_BYTES);
 
-	return json_object_is_type(sample, json_type_string)
-		   ? json_object_get_string(sample)
-		   : "";
+	return text != NULL ? text : "";
 }

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <glib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "core/yaml.h"
 #include "desktop/settings_check.h"
@@ -391,9 +391,15 @@ desk_settings_read(const char *path, struct desk_settings **out, struct diags *d
 {
 	AUTO(auto_yaml) struct yaml *yaml = NULL;
 	size_t faults = diags->errors;
+	struct stat st;
+	bool is_there = stat(path, &st) == 0;
 
-	if (access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
+	if (!is_there && (errno == ENOENT || errno == ENOTDIR))
 		return -ENOENT;
+	if (is_there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+		diag_add(diags, (struct pos){ path, 0, 0 }, "it is no file");
+		return -EINVAL; /* a pipe would be waited for */
+	}
 	int r = ydoc_load(path, &yaml, diags);
 
 	if (r < 0)

@@ -22,7 +22,8 @@ enum {
 	WAIT_MAX_S = 300,
 	STEADY_S = 60,  /* connected for so long: the next wait begins at a second */
 	PATIENCE_S = 5, /* between SIGTERM and SIGKILL */
-	EXIT_STALE = 1, /* of `events`: the place is not of that store */
+	EXIT_STALE = 1,
+	EXIT_USAGE = 2, /* of `events`: the place is of another store; is none */
 };
 
 /* The process; it outlives the source until it has ended. */
@@ -46,6 +47,7 @@ struct source {
 	GString *said;
 	char *place, *reason;
 	int64_t place_us, lost_us, retry_us, connected_us;
+	bool blind;   /* no watcher works there: nothing new is heard */
 	bool by_time; /* the place is not of that store: goes on by place_us */
 	unsigned failures;
 	guint retry_timer, start_idle;
@@ -65,7 +67,8 @@ since_of(const struct source *source)
 		return g_strdup(source->place);
 	if (source->place_us <= 0)
 		return g_strdup("0s");
-	clock_rfc3339(&text, source->place_us, 0);
+	/* The clock there may have been far ahead: all until then would never be told. */
+	clock_rfc3339(&text, MIN(source->place_us, g_get_real_time()), 0);
 	return g_strdup_printf("%.19sZ", buf_cstr(&text)); /* whole seconds, UTC */
 }
 
@@ -75,8 +78,7 @@ stream_command(const struct source *source)
 	const char *words[12] = { "events", "--follow", "--json", "--open", "--since" };
 	size_t n = 5;
 	bool mail = source->to[0] != NULL;
-	g_autofree char *since = since_of(source);
-	g_autofree char *to = g_strjoinv(",", source->to);
+	g_autofree char *since = since_of(source), *to = g_strjoinv(",", source->to);
 
 	words[n++] = since;
 	words[n++] = "--kind";
@@ -114,6 +116,14 @@ connected(struct source *source)
 	source->lost_us = 0;
 	source->by_time = false;
 	set_reason(source, "");
+	tell(source);
+}
+
+static void
+set_blind(struct source *source, bool blind)
+{
+	source->blind = blind;
+	set_reason(source, blind ? "no `mailwarden run` works there" : "");
 	tell(source);
 }
 
@@ -172,6 +182,8 @@ hand_out(struct source *source, struct str line)
 	}
 	if (record.kind == RECORD_READY)
 		connected(source);
+	else if (record.kind == RECORD_WATCHER && source->blind == record.runs)
+		set_blind(source, !record.runs);
 	record_done(&record);
 }
 
@@ -251,6 +263,25 @@ read_lines(struct source *source, int fd, unsigned turns)
 	return !ended;
 }
 
+/* The last line that the child said becomes the reason; false if it said nothing. */
+static bool
+take_said(struct source *source)
+{
+	AUTO(buf_done) struct buf text = { 0 };
+	struct str said = str_trim((struct str){ source->said->str, source->said->len });
+
+	while (said.n > 0 && strchr("\r\n\t ", said.p[said.n - 1]) != NULL)
+		said.n--;
+	ptrdiff_t begin = str_rfind_char(said, '\n');
+
+	said = str_trim(str_skip(said, (size_t)(begin + 1)));
+	if (said.n == 0)
+		return false;
+	plain_add_cut(&text, said, REASON_BYTES);
+	set_reason(source, buf_cstr(&text));
+	return true;
+}
+
 static bool
 read_said(struct source *source, int fd)
 {
@@ -265,6 +296,13 @@ read_said(struct source *source, int fd)
 	(void)g_string_append_len(said, bytes, n);
 	if (said->len > SAID_BYTES)
 		(void)g_string_erase(said, 0, (gssize)(said->len - SAID_BYTES));
+	/* It may go on like that: waiting for a store, say. */
+	if (source->state == SOURCE_STARTING) {
+		g_autofree char *before = g_strdup(source->reason);
+
+		if (take_said(source) && strcmp(before, source->reason) != 0)
+			tell(source);
+	}
 	return true;
 }
 
@@ -349,35 +387,28 @@ on_err(gint fd, GIOCondition condition, gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-/* The last line that it said, or how it ended. */
+/* The last line that it said is the reason, or how it ended. */
 static void
 find_reason(struct source *source, int status)
 {
-	AUTO(buf_done) struct buf text = { 0 };
-	struct str said = str_trim((struct str){ source->said->str, source->said->len });
+	const char *program = source->host->ssh != NULL ? "ssh" : "mailwarden";
+	g_autofree char *ended =
+	    WIFSIGNALED(status) ? g_strdup_printf("%s was ended by signal %d (%s)", program,
+				      WTERMSIG(status), g_strsignal(WTERMSIG(status)))
+				: g_strdup_printf("%s ended with exit status %d", program,
+				      WEXITSTATUS(status));
 
-	while (said.n > 0 && strchr("\r\n\t ", said.p[said.n - 1]) != NULL)
-		said.n--;
-	ptrdiff_t begin = str_rfind_char(said, '\n');
-
-	said = str_trim(str_skip(said, (size_t)(begin + 1)));
-	if (said.n > 0)
-		plain_add_cut(&text, said, REASON_BYTES);
-	else if (WIFSIGNALED(status))
-		buf_addf(&text, "%s was ended by signal %d (%s)",
-		    source->host->ssh != NULL ? "ssh" : "mailwarden", WTERMSIG(status),
-		    g_strsignal(WTERMSIG(status)));
-	else
-		buf_addf(&text, "%s ended with exit status %d",
-		    source->host->ssh != NULL ? "ssh" : "mailwarden", WEXITSTATUS(status));
-	set_reason(source, buf_cstr(&text));
+	if (!take_said(source))
+		set_reason(source, ended);
 }
 
-/* The exit code that `events` has for such a place, and not a line before it. */
+/* The exit codes of `events` for such a place, and not a line before it. */
 static bool
 is_stale(const struct source *source, int status)
 {
-	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STALE && !source->heard &&
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+
+	return (code == EXIT_STALE || code == EXIT_USAGE) && !source->heard &&
 	       !source->by_time && source->place[0] != '\0';
 }
 
@@ -431,15 +462,13 @@ prepare_child(gpointer data)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
-static void
-watch_pipes(struct child *child)
+/* Behind what is drawn: a host that never stops talking must not stop the windows. */
+static guint
+watch_pipe(int fd, GUnixFDSourceFunc take, struct child *child)
 {
-	(void)g_unix_set_fd_nonblocking(child->out, TRUE, NULL);
-	(void)g_unix_set_fd_nonblocking(child->err, TRUE, NULL);
-	child->out_watch =
-	    g_unix_fd_add(child->out, G_IO_IN | G_IO_HUP | G_IO_ERR, on_out, child);
-	child->err_watch =
-	    g_unix_fd_add(child->err, G_IO_IN | G_IO_HUP | G_IO_ERR, on_err, child);
+	(void)g_unix_set_fd_nonblocking(fd, TRUE, NULL);
+	return g_unix_fd_add_full(G_PRIORITY_DEFAULT_IDLE, fd,
+	    G_IO_IN | G_IO_HUP | G_IO_ERR, take, child, NULL);
 }
 
 static void
@@ -463,7 +492,8 @@ begin_child(struct source *source)
 		return;
 	}
 	source->child = child;
-	watch_pipes(child);
+	child->out_watch = watch_pipe(child->out, on_out, child);
+	child->err_watch = watch_pipe(child->err, on_err, child);
 	(void)g_child_watch_add(child->pid, on_ended, child);
 }
 
@@ -472,7 +502,7 @@ start(struct source *source)
 {
 	(void)g_string_truncate(source->input, 0);
 	(void)g_string_truncate(source->said, 0);
-	source->skipping = source->heard = false;
+	source->skipping = source->heard = source->blind = false;
 	source->retry_us = 0;
 	source->state = SOURCE_STARTING;
 	begin_child(source);
@@ -503,7 +533,7 @@ source_new(const struct desk_host *host, char *const *to, const char *place, int
 	source->calls = *calls;
 	source->input = g_string_new(NULL);
 	source->said = g_string_new(NULL);
-	source->place = g_strdup(place == NULL ? "" : place);
+	source->place = g_strdup(place == NULL || !record_is_id(place) ? "" : place);
 	source->place_us = at_us;
 	source->reason = g_strdup("");
 	/* Not before who makes it holds it. */
@@ -539,11 +569,8 @@ source_free(struct source *source)
 void
 source_retry_now(struct source *source)
 {
-	if (source->state != SOURCE_LOST)
-		return;
-	stop_timers(source);
-	source->failures = 0;
-	start(source);
+	if (source->state != SOURCE_CONNECTED)
+		source_restart(source);
 }
 
 void
@@ -565,6 +592,12 @@ enum source_state
 source_state(const struct source *source)
 {
 	return source->state;
+}
+
+bool
+source_is_heard(const struct source *source)
+{
+	return source->state == SOURCE_CONNECTED && !source->blind;
 }
 
 const char *

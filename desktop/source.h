@@ -48,6 +48,8 @@ const struct desk_host *source_host(const struct source *source);
 enum source_state source_state(const struct source *source);
 /* Why it was lost, on one line, fit to be seen; "" if it is connected. Both stay as they
  * are while it is tried again. */
+/* Connected, and a watcher works there, as far as it says: what happens is told. */
+bool source_is_heard(const struct source *source);
 const char *source_reason(const struct source *source);
 int64_t source_lost_us(const struct source *source);   /* since when; 0 if it is not */
 int64_t source_retry_us(const struct source *source);  /* when it tries again; 0 */

@@ -7,7 +7,7 @@ enum { RESOLVED_KEPT = 10 };
 
 struct item {
 	struct trouble told; /* its texts are the item's own */
-	bool unsure;         /* the stream began anew and has not told it again yet */
+	bool listed;         /* among the open ones that are being told */
 };
 
 struct troubles {
@@ -218,6 +218,9 @@ take_incident(struct troubles *troubles, const char *source, const struct record
 	struct trouble now = copy_record(source, record);
 
 	if (known) {
+		/* Changes don't tell it, only what is told as open. */
+		if (record->kind == RECORD_CHANGE && now.silenced_until_us == 0)
+			now.silenced_until_us = item->told.silenced_until_us;
 		differed = differs(&item->told, &now);
 		free_texts(&item->told);
 	} else {
@@ -225,31 +228,13 @@ take_incident(struct troubles *troubles, const char *source, const struct record
 		g_ptr_array_add(troubles->items, item);
 	}
 	item->told = now;
-	item->unsure = false;
+	item->listed = record->kind == RECORD_OPEN;
 	put_in_order(troubles, source);
 	if (record->kind == RECORD_CHANGE)
 		return judge_change(record, differed);
 	if (first && !known)
 		return TROUBLE_OPENED;
 	return differed ? TROUBLE_NOTED : TROUBLE_SAME;
-}
-
-static enum trouble_news
-end_listing(struct troubles *troubles, const char *source)
-{
-	enum trouble_news news = TROUBLE_SAME;
-
-	for (guint i = 0; i < troubles->items->len;) {
-		const struct item *item = item_at(troubles, i);
-
-		if (!item->unsure || !is_of(item, source)) {
-			i++;
-			continue;
-		}
-		(void)g_ptr_array_remove_index(troubles->items, i);
-		news = TROUBLE_NOTED;
-	}
-	return news;
 }
 
 void
@@ -259,8 +244,28 @@ troubles_begin(struct troubles *troubles, const char *source)
 		struct item *item = item_at(troubles, i);
 
 		if (is_of(item, source))
-			item->unsure = item->told.open;
+			item->listed = false;
 	}
+}
+
+static enum trouble_news
+end_listing(struct troubles *troubles, const char *source)
+{
+	enum trouble_news news = TROUBLE_SAME;
+
+	for (guint i = 0; i < troubles->items->len;) {
+		struct item *item = item_at(troubles, i);
+
+		if (is_of(item, source) && item->told.open && !item->listed) {
+			(void)g_ptr_array_remove_index(troubles->items, i);
+			news = TROUBLE_NOTED;
+		} else {
+			i++;
+		}
+	}
+	/* When the store there is made anew it lists again, without another begin. */
+	troubles_begin(troubles, source);
+	return news;
 }
 
 enum trouble_news
@@ -281,6 +286,16 @@ troubles_take(struct troubles *troubles, const char *source, const struct record
 		news = take_incident(troubles, source, record, first);
 	*trouble_out = troubles_find(troubles, source, record->incident);
 	return news;
+}
+
+void
+troubles_silence(struct troubles *troubles, const char *source, const char *id,
+    int64_t until_us)
+{
+	struct item *item = find_item(troubles, source, id);
+
+	if (item != NULL)
+		item->told.silenced_until_us = until_us;
 }
 
 void

@@ -38,13 +38,17 @@ enum trouble_news {
 struct troubles *troubles_new(void);
 void troubles_free(struct troubles *troubles);
 
-/* The host's stream begins anew: what it does not tell as open until RECORD_READY is not. */
+/* The host's stream begins anew: what it does not tell as open until RECORD_READY is not.
+ * Who makes the store there anew begins such a list in the middle of the stream, too. */
 void troubles_begin(struct troubles *troubles, const char *source);
 /* RECORD_OPEN, RECORD_CHANGE, RECORD_READY. *trouble_out: the one in question, NULL for none
  * (RECORD_READY, or past the limit). first: this host was never listened to before: what is
  * open is news; later only its changes are, since the stream goes on where it ended. */
 enum trouble_news troubles_take(struct troubles *troubles, const char *source,
     const struct record *record, bool first, const struct trouble **trouble_out);
+/* It was silenced from here: the stream does not tell so. */
+void troubles_silence(struct troubles *troubles, const char *source, const char *id,
+    int64_t until_us);
 /* The host is not listened to any more. */
 void troubles_forget(struct troubles *troubles, const char *source);
 

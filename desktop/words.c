@@ -190,7 +190,7 @@ words_state(const struct desk_view *view)
 	if (worst != DESK_NONE)
 		return DESK_STATE_WARNING;
 	for (size_t i = 0; i < view->nsources; i++)
-		if (source_state(view->sources[i]) != SOURCE_CONNECTED)
+		if (!source_is_heard(view->sources[i]))
 			return DESK_STATE_DISCONNECTED;
 	return DESK_STATE_IDLE;
 }
@@ -235,7 +235,7 @@ add_lost(GString *out, const struct desk_view *view)
 	size_t n = 0;
 
 	for (size_t i = 0; i < view->nsources; i++) {
-		if (source_state(view->sources[i]) == SOURCE_CONNECTED)
+		if (source_is_heard(view->sources[i]))
 			continue;
 		lost = view->sources[i];
 		n++;
@@ -401,11 +401,25 @@ words_trouble_title(const struct trouble *trouble, enum trouble_news news)
 	    summary);
 }
 
+/* Whole paragraphs, as many as there is room for; of the first what there is room for. */
+static char *
+first_paragraphs(const char *text, size_t max)
+{
+	g_autofree char *plain = words_plain_lines(text, max);
+	char *end = NULL;
+
+	if ((size_t)g_utf8_strlen(plain, -1) >= max) /* it was cut, or might have been */
+		end = g_strrstr(plain, "\n\n");
+	if (end != NULL)
+		*end = '\0';
+	return g_steal_pointer(&plain);
+}
+
 char *
 words_trouble_body(const struct trouble *trouble)
 {
 	g_autofree char *source = words_plain(trouble->source, NAME_CHARS);
-	g_autofree char *advice = words_plain_lines(trouble->advice, BODY_CHARS);
+	g_autofree char *advice = first_paragraphs(trouble->advice, BODY_CHARS);
 	g_autofree char *since =
 	    full_time(trouble->open ? trouble->opened_us : trouble->resolved_us);
 	GString *out = g_string_new(source);
@@ -488,7 +502,9 @@ words_source_state(const struct source *source)
 	g_autofree char *next = words_time(retry_us, retry_us);
 
 	switch (source_state(source)) {
-	case SOURCE_CONNECTED: return g_strdup_printf("%s: connected", name);
+	case SOURCE_CONNECTED:
+		return g_strdup_printf("%s: %s", name,
+		    source_is_heard(source) ? "connected" : "nothing is heard");
 	case SOURCE_STARTING: return g_strdup_printf("%s: connecting...", name);
 	case SOURCE_LOST: break;
 	}
@@ -502,7 +518,7 @@ words_source_line(const struct source *source)
 	g_autofree char *state = words_source_state(source);
 	g_autofree char *reason = words_plain(source_reason(source), REASON_CHARS);
 
-	if (source_state(source) == SOURCE_CONNECTED || *reason == '\0')
+	if (source_is_heard(source) || *reason == '\0')
 		return g_steal_pointer(&state);
 	return g_strdup_printf("%s (%s)", state, reason);
 }

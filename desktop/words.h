@@ -36,6 +36,8 @@ struct desk_view { /* all that icon, menu and overview show */
 	const struct troubles *troubles;
 	struct source *const *sources;
 	size_t nsources;
+	char *const
+	    *faults; /* of mailboxes here, fit to be seen; NULL-terminated or NULL */
 	int64_t now_us;
 	int64_t paused_until_us; /* notifications were paused; 0: they are not */
 	bool mail_is_new;

@@ -77,7 +77,7 @@ int
 store_watch_set(struct store_watch *watch, struct err *err)
 {
 	const uint32_t own = IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE |
-			     IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+			     IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 	const uint32_t above =
 	    IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 	char *folder = store_folder(watch->path);
@@ -97,20 +97,38 @@ store_watch_set(struct store_watch *watch, struct err *err)
 	return 0;
 }
 
-/* The store itself, its log, or anything if we wait for folders. */
-static bool
-concerns(const struct store_watch *watch, const struct inotify_event *event)
+/* What the event's name adds to the store's: "", "-wal", ".lock"; p is NULL if it is of
+ * another file. */
+static struct str
+suffix_of(const struct store_watch *watch, const struct inotify_event *event)
 {
 	char real[PATH_MAX];
 	const char *path = realpath(watch->path, real) != NULL ? real : watch->path;
 	const char *slash = strrchr(path, '/');
 	struct str base = str_of(slash == NULL ? path : slash + 1);
-	struct str name = str_of(event->len > 0 ? event->name : "");
+	struct str name = str_of(event->name);
 
-	if (!watch->direct || name.n == 0)
-		return true;
-	return str_eq(name, base) ||
-	       (str_starts(name, base) && str_eq(str_skip(name, base.n), STR("-wal")));
+	return str_starts(name, base) ? str_skip(name, base.n) : (struct str){ 0 };
+}
+
+static void
+take_event(struct store_watch *watch, const struct inotify_event *event)
+{
+	if (!watch->direct || event->len == 0) { /* anything, if we wait for folders */
+		watch->again = 0;
+		return;
+	}
+	struct str suffix = suffix_of(watch, event);
+
+	if (suffix.p == NULL)
+		return;
+	/* It is written to when it is taken, and closed at the end, by the kernel for a process
+	 * that was killed. */
+	if (str_eq(suffix, STR(".lock")))
+		watch->lock_changed = true;
+	else if ((event->mask & IN_CLOSE_WRITE) == 0 &&
+		 (suffix.n == 0 || str_eq(suffix, STR("-wal"))))
+		watch->again = 0;
 }
 
 void
@@ -124,8 +142,8 @@ store_watch_take(struct store_watch *watch)
 			const struct inotify_event *event =
 			    (const struct inotify_event *)(bytes + at);
 
-			if (event->wd == watch->wd && concerns(watch, event))
-				watch->again = 0;
+			if (event->wd == watch->wd)
+				take_event(watch, event);
 			at += (ssize_t)sizeof *event + event->len;
 		}
 }

@@ -19,10 +19,11 @@
 struct store_watch {
 	int fd; /* readable: call store_watch_take() */
 	int wd;
-	char *path;   /* of the store, as it was given */
-	char *folder; /* that is watched */
-	bool direct;  /* it is the store's own folder */
-	int again;    /* looks since the last change */
+	char *path;        /* of the store, as it was given */
+	char *folder;      /* that is watched */
+	bool direct;       /* it is the store's own folder */
+	bool lock_changed; /* a watcher took it or let it go; cleared by who looks at it */
+	int again;         /* looks since the last change */
 };
 
 int store_watch_init(struct store_watch *watch, const char *path, struct err *err);

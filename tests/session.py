@@ -175,6 +175,11 @@ class Session:
         """How many notifications dunst shows."""
         return int(self.run("dunstctl", "count", "displayed").stdout)
 
+    def is_shown(self):
+        """A notification, by xfce4-notifyd."""
+        return self.run("xdotool", "search", "--onlyvisible", "--class",
+                        "xfce4-notifyd").stdout != b""
+
     def act(self, what):
         """Chooses an action of the notifications on dunst's screen."""
         self.pick.write_text(f"#!/bin/sh\ngrep -m1 {what}\n")

@@ -36,6 +36,7 @@ desk_view_now(const struct desk *desk)
 		.troubles = desk->troubles,
 		.sources = desk->sources,
 		.nsources = desk->nsources,
+		.faults = (char *const *)desk->faults->pdata,
 		.now_us = g_get_real_time(),
 		.paused_until_us = desk->paused_until_us,
 		.mail_is_new = inbox_new_count(desk->inbox) > 0,
@@ -102,7 +103,9 @@ has_new_content(struct desk *desk)
 {
 	g_autofree char *content = NULL;
 
-	(void)g_file_get_contents(desk->options->config, &content, NULL, NULL);
+	/* Reading a pipe or a device would not end. */
+	if (g_file_test(desk->options->config, G_FILE_TEST_IS_REGULAR))
+		(void)g_file_get_contents(desk->options->config, &content, NULL, NULL);
 	if (g_strcmp0(content, desk->file_content) == 0)
 		return false;
 	g_free(desk->file_content);
@@ -143,16 +146,18 @@ on_file(GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent even
 	struct desk_settings *settings = NULL;
 	struct diags diags = { 0 };
 
-	(void)monitor, (void)file, (void)other, (void)event;
+	(void)monitor, (void)file, (void)other;
+	/* Who writes is not done yet: a hint follows that the changes are. */
+	if (event == G_FILE_MONITOR_EVENT_CHANGED || event == G_FILE_MONITOR_EVENT_CREATED)
+		return;
 	if (!has_new_content(desk))
 		return;
 	int r = desk_settings_read(desk->options->config, &settings, &diags);
 
 	if (r == 0)
 		g_free(notices_close(desk->notices, "settings"));
-	if (r == -ENOENT)
-		settings = desk_settings_default();
-	else if (r < 0)
+	/* One that is away may be written anew just now: what was set still holds. */
+	if (r < 0 && r != -ENOENT)
 		say_faults(desk, &diags);
 	if (settings != NULL)
 		use_settings(desk, settings);
@@ -163,8 +168,12 @@ static void
 watch_file(struct desk *desk)
 {
 	g_autoptr(GFile) file = g_file_new_for_path(desk->options->config);
+	g_autofree char *folder = g_path_get_dirname(desk->options->config);
 
 	(void)has_new_content(desk);
+	/* GLib would wake up every four seconds to look for a folder that is not there. */
+	if (g_mkdir_with_parents(folder, 0700) < 0)
+		return;
 	desk->file = g_file_monitor_file(file, G_FILE_MONITOR_WATCH_MOVES, NULL, NULL);
 	if (desk->file != NULL)
 		(void)g_signal_connect(desk->file, "changed", G_CALLBACK(on_file), desk);
@@ -348,9 +357,7 @@ desk_new(GtkApplication *app, const struct desk_options *options,
 	desk->settings = settings;
 	desk->ending = g_cancellable_new();
 	desk->unheard = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	desk->held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	desk->said = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	desk->hushed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	desk->news = g_ptr_array_new_with_free_func(desk_news_free);
 	desk->inbox = inbox_new(settings);
 	desk->troubles = troubles_new();
@@ -387,15 +394,14 @@ desk_free(struct desk *desk)
 	g_clear_object(&desk->file);
 	tray_free(desk->tray);
 	sound_free(desk->sound);
+	notices_close_all(desk->notices); /* nobody would hear of their buttons */
 	notices_free(desk->notices);
 	kept_free(desk->kept);
 	troubles_free(desk->troubles);
 	inbox_free(desk->inbox);
 	g_ptr_array_unref(desk->news);
 	g_hash_table_unref(desk->unheard);
-	g_hash_table_unref(desk->held);
 	g_hash_table_unref(desk->said);
-	g_hash_table_unref(desk->hushed);
 	g_free(desk->file_content);
 	desk_settings_free(desk->settings);
 	g_object_unref(desk->ending);

@@ -40,6 +40,7 @@ on_line(void *ctx, struct source *source, struct str line)
 	case RECORD_OPEN:
 	case RECORD_CHANGE:
 	case RECORD_READY: take_incident(desk, host, &record); break;
+	case RECORD_WATCHER: /* the source's own */
 	case RECORD_OTHER: break;
 	}
 	record_done(&record);
@@ -138,6 +139,8 @@ on_sleep(GDBusConnection *bus, const char *sender, const char *path, const char 
 		g_variant_get(arguments, "(b)", &begins);
 	for (size_t i = 0; i < desk->nsources && !begins; i++)
 		source_restart(desk->sources[i]);
+	if (!begins)
+		desk_quiet_changed(desk); /* timers stood still meanwhile */
 }
 
 static void

@@ -35,12 +35,11 @@ struct desk {
 
 	struct mailbox_calls mailbox_calls;
 	GPtrArray *mailboxes; /* of struct mailbox */
+	GPtrArray *faults;    /* of them, as text; NULL is the last */
 	guint settle_timer;   /* 0: no mail waits to be told */
 
 	int64_t paused_until_us; /* 0: notifications are not paused */
 	guint quiet_timer;       /* ends a pause or the quiet hours */
-	GHashTable *held;        /* keys of incidents that opened in the quiet, "mail" */
-	GHashTable *hushed;      /* key of an incident -> until when (int64_t) */
 
 	guint changed_idle;          /* 0: all that is known is shown and saved */
 	GHashTable *said;            /* reasons that were said on standard error */
@@ -59,10 +58,9 @@ struct desk_view desk_view_now(const struct desk *desk);
 
 /* --- desk_quiet.c --- */
 bool desk_is_hushed(const struct desk *desk, bool critical);
-/* Told when the quiet is over, if it is still so. */
-void desk_hold(struct desk *desk, const char *key);
+void desk_tell_later(struct desk *desk); /* what is hushed: when that is over */
 void desk_pause(struct desk *desk, bool on);
-void desk_quiet_changed(struct desk *desk); /* the hours may be others */
+void desk_quiet_changed(struct desk *desk); /* the hours, or the time, may be others */
 
 /* --- desk_hosts.c --- */
 void desk_hosts_begin(struct desk *desk);
@@ -75,15 +73,15 @@ struct source *desk_source(const struct desk *desk, const char *name); /* NULL: 
 void desk_mail_begin(struct desk *desk);
 void desk_mail_end(struct desk *desk);
 void desk_mail_came(struct desk *desk);
-void desk_mail_tell_held(struct desk *desk);
+void desk_mail_tell(struct desk *desk); /* what was not told yet */
 void desk_mail_open(struct desk *desk); /* runs the mail program; all is seen */
 void desk_mail_seen(struct desk *desk);
 
 /* --- desk_trouble.c --- */
 void desk_trouble_news(struct desk *desk, const struct trouble *trouble,
     enum trouble_news news);
-void desk_trouble_tell(struct desk *desk); /* the news since the last time */
-void desk_trouble_tell_held(struct desk *desk);
+void desk_trouble_tell(struct desk *desk);      /* the news since the last time */
+void desk_trouble_tell_held(struct desk *desk); /* what opened in the quiet */
 void desk_trouble_show(struct desk *desk, const char *source, const char *id);
 void desk_trouble_dashboard(struct desk *desk, const char *source, const char *id);
 void desk_trouble_acknowledge(struct desk *desk, const char *source, const char *id);

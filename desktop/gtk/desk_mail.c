@@ -1,4 +1,6 @@
 /* New mail: the mailboxes here, the notification, the click. */
+#include <unistd.h>
+
 #include "core/clock.h"
 #include "desktop/gtk/desk_impl.h"
 
@@ -36,16 +38,18 @@ notify_mail(struct desk *desk, const struct inbox_mail *mail, size_t more)
 }
 
 /* Newest of all that wait; what was read meanwhile does not. */
-static gboolean
-on_settled(gpointer data)
+void
+desk_mail_tell(struct desk *desk)
 {
-	struct desk *desk = data;
 	const struct inbox_mail *mail;
 	uint64_t newest = 0;
 	size_t n = 0;
 	bool sound = false;
 
-	desk->settle_timer = 0;
+	if (desk_is_hushed(desk, false)) {
+		desk_tell_later(desk);
+		return;
+	}
 	while ((mail = inbox_next_untold(desk->inbox)) != NULL) {
 		sound |= mail->wants_sound;
 		if (!mail->wants_notice)
@@ -53,17 +57,23 @@ on_settled(gpointer data)
 		newest = MAX(newest, mail->number);
 		n++;
 	}
-	if (n == 0 && !sound)
-		return G_SOURCE_REMOVE;
-	if (desk_is_hushed(desk, false)) {
-		if (n > 0)
-			desk_hold(desk, "mail");
-		return G_SOURCE_REMOVE;
-	}
 	if (n > 0)
 		notify_mail(desk, inbox_find(desk->inbox, newest), n - 1);
-	if (sound && desk->settings->mail_sound != NULL)
-		sound_play(desk->sound, desk->settings->mail_sound, "New mail");
+	if (sound) /* a rule may ask for one where other mail has none */
+		sound_play(desk->sound,
+		    desk->settings->mail_sound != NULL ? desk->settings->mail_sound
+						       : "message-new-email",
+		    "New mail");
+	desk_changed(desk); /* that it was told is saved */
+}
+
+static gboolean
+on_settled(gpointer data)
+{
+	struct desk *desk = data;
+
+	desk->settle_timer = 0;
+	desk_mail_tell(desk);
 	return G_SOURCE_REMOVE;
 }
 
@@ -75,20 +85,6 @@ desk_mail_came(struct desk *desk)
 		    g_timeout_add((guint)(desk->settings->settle_us / 1000), on_settled,
 			desk);
 	desk_changed(desk);
-}
-
-void
-desk_mail_tell_held(struct desk *desk)
-{
-	size_t n = inbox_new_count(desk->inbox);
-	const struct inbox_mail *mail;
-
-	for (size_t i = 0; (mail = inbox_recent(desk->inbox, i)) != NULL; i++) {
-		if (mail->seen || !mail->wants_notice)
-			continue;
-		notify_mail(desk, mail, n > 0 ? n - 1 : 0);
-		return;
-	}
 }
 
 /* --- what is seen --- */
@@ -165,9 +161,21 @@ on_seen(void *ctx, const char *path, const char *key)
 static void
 on_fault(void *ctx, const char *path, const char *reason)
 {
+	struct desk *desk = ctx;
 	g_autofree char *text = g_strdup_printf("%s: %s", path, reason);
 
-	desk_say(ctx, text);
+	desk_say(desk, text);
+	g_ptr_array_insert(desk->faults, (gint)desk->faults->len - 1,
+	    words_plain(text, WORDS_ROW));
+	desk_changed(desk);
+}
+
+/* One that was named may be misspelt; the default's come and go. */
+static void
+expect(struct desk *desk, const char *path)
+{
+	if (desk->settings->given && access(path, F_OK) != 0)
+		on_fault(desk, path, "not there when it was looked for; it is waited for");
 }
 
 void
@@ -177,18 +185,24 @@ desk_mail_begin(struct desk *desk)
 		.ctx = desk, .added = on_added, .seen = on_seen, .fault = on_fault
 	};
 	desk->mailboxes = g_ptr_array_new_with_free_func((GDestroyNotify)mailbox_free);
+	desk->faults = g_ptr_array_new_with_free_func(g_free);
+	g_ptr_array_add(desk->faults, NULL);
 	for (char **path = desk->settings->mailboxes; *path != NULL; path++) {
 		struct mailbox *mailbox = mailbox_new(*path, &desk->mailbox_calls);
 		g_auto(GStrv) unseen = inbox_unseen_keys(desk->inbox, *path);
 
 		mailbox_check(mailbox, unseen);
 		g_ptr_array_add(desk->mailboxes, mailbox);
+		expect(desk, *path);
 	}
+	/* Also for what was not told any more before the program ended. */
+	desk_mail_came(desk);
 }
 
 void
 desk_mail_end(struct desk *desk)
 {
 	g_clear_pointer(&desk->mailboxes, g_ptr_array_unref);
+	g_clear_pointer(&desk->faults, g_ptr_array_unref);
 	g_clear_handle_id(&desk->settle_timer, g_source_remove);
 }

@@ -4,7 +4,10 @@
 
 #define PAUSE_US (3600 * (int64_t)US_PER_S)
 
-enum { DAY_MIN = 24 * 60 };
+enum {
+	DAY_MIN = 24 * 60,
+	LOOK_AGAIN_S = 3600, /* the clock may be set meanwhile, for summer or by hand */
+};
 
 static int
 minute_of_day(void)
@@ -29,43 +32,42 @@ desk_is_hushed(const struct desk *desk, bool critical)
 	       !(critical && desk->settings->critical_when_quiet);
 }
 
-/* Seconds to the end of a pause or of the quiet hours, whichever is later; 0: neither. */
+/* Seconds to the end of the pause or of the quiet hours, whichever is first; 0: neither. */
 static guint
 seconds_left(const struct desk *desk)
 {
-	int64_t now_us = g_get_real_time();
-	int64_t left_s =
-	    is_paused(desk) ? (desk->paused_until_us - now_us) / US_PER_S + 1 : 0;
+	int64_t now_us = g_get_real_time(), left_s = LOOK_AGAIN_S;
 	int minute = minute_of_day();
+	bool quiet = desk_is_quiet(desk->settings, minute);
 
-	if (desk_is_quiet(desk->settings, minute)) {
+	if (!is_paused(desk) && !quiet)
+		return 0;
+	if (is_paused(desk))
+		left_s = MIN(left_s, (desk->paused_until_us - now_us) / US_PER_S + 1);
+	if (quiet) {
 		int minutes =
 		    (desk->settings->quiet_until_min - minute + DAY_MIN) % DAY_MIN;
-		int64_t hours_s = minutes * 60 - now_us / US_PER_S % 60;
 
-		left_s = MAX(left_s, MAX(hours_s, 1));
+		left_s = MIN(left_s, minutes * 60 - now_us / US_PER_S % 60);
 	}
-	return (guint)left_s;
+	return (guint)MAX(left_s, 1);
 }
 
+static void set_timer(struct desk *desk);
+
+/* What must still wait, as in quiet hours behind a pause, asks for the timer again. */
 static gboolean
 on_quiet_over(gpointer data)
 {
 	struct desk *desk = data;
 
 	desk->quiet_timer = 0;
-	/* The machine slept, or the clock was set: it may not be over yet. */
-	guint left_s = seconds_left(desk);
-
-	if (left_s > 0) {
-		desk->quiet_timer = g_timeout_add_seconds(left_s, on_quiet_over, desk);
-		return G_SOURCE_REMOVE;
-	}
-	desk->paused_until_us = 0;
+	if (is_paused(desk))
+		set_timer(desk);
+	else
+		desk->paused_until_us = 0;
 	desk_trouble_tell_held(desk);
-	if (g_hash_table_contains(desk->held, "mail"))
-		desk_mail_tell_held(desk);
-	g_hash_table_remove_all(desk->held);
+	desk_mail_tell(desk);
 	desk_changed(desk);
 	return G_SOURCE_REMOVE;
 }
@@ -73,16 +75,13 @@ on_quiet_over(gpointer data)
 static void
 set_timer(struct desk *desk)
 {
-	guint left_s = seconds_left(desk);
-
 	g_clear_handle_id(&desk->quiet_timer, g_source_remove);
-	desk->quiet_timer = g_timeout_add_seconds(left_s, on_quiet_over, desk);
+	desk->quiet_timer = g_timeout_add_seconds(seconds_left(desk), on_quiet_over, desk);
 }
 
 void
-desk_hold(struct desk *desk, const char *key)
+desk_tell_later(struct desk *desk)
 {
-	(void)g_hash_table_add(desk->held, g_strdup(key));
 	if (desk->quiet_timer == 0)
 		set_timer(desk);
 }

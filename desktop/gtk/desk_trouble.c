@@ -4,7 +4,11 @@
 
 #define SILENCE_US (3600 * (int64_t)US_PER_S)
 
-enum { MAX_TOLD = 5 }; /* at once; more are one notification */
+enum {
+	MAX_TOLD = 5,    /* at once; more are one notification */
+	MAX_NEWS = 2000, /* then those whose incidents are not kept any more are dropped */
+	MAX_HELD = 1000,
+};
 
 /* Between a host's name and an incident's id in a key; in neither. */
 #define KEY_SEPARATOR "\x1f"
@@ -119,15 +123,13 @@ notify_more(struct desk *desk, size_t n)
 			  });
 }
 
-/* By an action at this desk, or by `mailwarden silence` at the host. */
-static bool
-is_silenced(const struct desk *desk, const struct trouble *trouble, const char *key)
+/* Of a flood only some incidents are kept (troubles.h); of the others there is no news. */
+static void
+drop_old_news(struct desk *desk)
 {
-	const int64_t *until_us = g_hash_table_lookup(desk->hushed, key);
-	int64_t now_us = g_get_real_time();
-
-	return trouble->silenced_until_us > now_us ||
-	       (until_us != NULL && *until_us > now_us);
+	for (guint i = desk->news->len; i > 0; i--)
+		if (find(desk, ((struct news *)desk->news->pdata[i - 1])->key) == NULL)
+			(void)g_ptr_array_remove_index(desk->news, i - 1);
 }
 
 void
@@ -135,11 +137,13 @@ desk_trouble_news(struct desk *desk, const struct trouble *trouble, enum trouble
 {
 	g_autofree char *key = key_of(trouble->source, trouble->id);
 
-	if (news == TROUBLE_NOTED) {
-		if (trouble->acknowledged)
-			g_free(notices_close(desk->notices, key));
+	if (news == TROUBLE_NOTED && trouble->acknowledged)
+		g_free(notices_close(desk->notices, key));
+	/* After a start the hosts tell again what was open when it was held back. */
+	if (news == TROUBLE_NOTED && g_hash_table_contains(kept_held(desk->kept), key))
+		news = TROUBLE_OPENED;
+	if (news == TROUBLE_NOTED)
 		return;
-	}
 	/* Of what was told at once the last word counts. */
 	for (guint i = 0; i < desk->news->len; i++) {
 		struct news *waits = desk->news->pdata[i];
@@ -149,6 +153,8 @@ desk_trouble_news(struct desk *desk, const struct trouble *trouble, enum trouble
 			return;
 		}
 	}
+	if (desk->news->len > 0 && desk->news->len % MAX_NEWS == 0)
+		drop_old_news(desk);
 	struct news *item = g_new(struct news, 1);
 
 	*item = (struct news){ g_steal_pointer(&key), news };
@@ -159,19 +165,22 @@ static bool
 is_to_be_told(struct desk *desk, const struct trouble *trouble, const struct news *item)
 {
 	enum desk_severity from = desk->settings->trouble_from;
+	GHashTable *held = kept_held(desk->kept);
 
+	(void)g_hash_table_remove(held, item->key);
 	if (trouble == NULL || from == DESK_NONE || trouble->severity < from ||
-	    is_silenced(desk, trouble, item->key))
+	    trouble->silenced_until_us > g_get_real_time())
 		return false;
 	/* What was open before us and has somebody who works on it is no news. */
 	if (item->news != TROUBLE_RESOLVED && trouble->acknowledged)
 		return item->news == TROUBLE_WORSE;
 	if (!desk_is_hushed(desk, trouble->severity == DESK_CRITICAL))
 		return true;
-	if (item->news != TROUBLE_RESOLVED)
-		desk_hold(desk, item->key);
-	else /* the notification of its opening is out of date */
-		g_free(notices_close(desk->notices, item->key));
+	if (item->news == TROUBLE_RESOLVED)
+		return false;
+	if (g_hash_table_size(held) < MAX_HELD)
+		(void)g_hash_table_add(held, g_strdup(item->key));
+	desk_tell_later(desk);
 	return false;
 }
 
@@ -195,31 +204,46 @@ desk_trouble_tell(struct desk *desk)
 		const struct news *item = desk->news->pdata[i];
 		const struct trouble *trouble = find(desk, item->key);
 
-		if (!is_to_be_told(desk, trouble, item))
-			continue;
-		if (told++ < MAX_TOLD)
+		if (!is_to_be_told(desk, trouble, item)) {
+			/* The notification of its opening is out of date. */
+			if (item->news == TROUBLE_RESOLVED)
+				g_free(notices_close(desk->notices, item->key));
+		} else if (told++ < MAX_TOLD) {
 			notify_trouble(desk, trouble, item->news);
-		else
+		} else {
 			more++;
+		}
 	}
 	g_ptr_array_set_size(desk->news, 0);
 	if (more > 0)
 		notify_more(desk, more);
 }
 
-/* What opened in the quiet and is open still. */
+/* The host may still tell it as open. */
+static bool
+is_awaited(const struct desk *desk, const char *key)
+{
+	g_auto(GStrv) parts = parts_of(key);
+	const struct source *of =
+	    g_strv_length(parts) == 2 ? desk_source(desk, parts[0]) : NULL;
+
+	return of != NULL && source_state(of) != SOURCE_CONNECTED;
+}
+
 void
 desk_trouble_tell_held(struct desk *desk)
 {
 	GHashTableIter all;
 	gpointer key;
 
-	g_hash_table_iter_init(&all, desk->held);
+	g_hash_table_iter_init(&all, kept_held(desk->kept));
 	while (g_hash_table_iter_next(&all, &key, NULL)) {
 		const struct trouble *trouble = find(desk, key);
 
 		if (trouble != NULL && trouble->open)
 			desk_trouble_news(desk, trouble, TROUBLE_OPENED);
+		else if (trouble != NULL || !is_awaited(desk, key))
+			g_hash_table_iter_remove(&all);
 	}
 	desk_trouble_tell(desk);
 }
@@ -290,12 +314,12 @@ say_failed(const struct doing *doing, const char *reason)
 }
 
 static void
-hush(struct desk *desk, const char *key)
+take_silence(struct desk *desk, const char *key)
 {
-	int64_t *until_us = g_new(int64_t, 1);
+	g_auto(GStrv) parts = parts_of(key);
 
-	*until_us = g_get_real_time() + SILENCE_US;
-	(void)g_hash_table_insert(desk->hushed, g_strdup(key), until_us);
+	troubles_silence(desk->troubles, parts[0], parts[1],
+	    g_get_real_time() + SILENCE_US);
 }
 
 static void
@@ -317,7 +341,7 @@ on_done(GObject *object, GAsyncResult *result, gpointer data)
 		    said != NULL && *g_strstrip(said) != '\0' ? said : "it failed");
 	} else {
 		if (doing->silences)
-			hush(doing->desk, doing->key);
+			take_silence(doing->desk, doing->key);
 		g_free(notices_close(doing->desk->notices, doing->key));
 		desk_changed(doing->desk);
 	}

@@ -14,6 +14,7 @@
 #include "core/place.h"
 #include "desktop/gtk/desk.h"
 #include "desktop/kept.h"
+#include "desktop/notices.h"
 #include "desktop_paths.h"
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3 };
@@ -136,6 +137,13 @@ on_local_options(GApplication *app, GVariantDict *given, gpointer data)
 			   "where DISPLAY or WAYLAND_DISPLAY is set\n");
 		return EXIT_FAILED;
 	}
+	/* Without one there is no icon, no notification, and no other start to speak to. */
+	g_autofree char *no_bus = notices_find_bus();
+
+	if (no_bus != NULL) {
+		g_printerr("mailwarden-desktop: %s\n", no_bus);
+		return EXIT_FAILED;
+	}
 	if (!g_application_register(app, NULL, &why)) {
 		g_printerr("mailwarden-desktop: %s\n", why->message);
 		return EXIT_FAILED;
@@ -159,7 +167,7 @@ static const GOptionEntry entries[] = {
 
 /* GApplication would end with 1, which means something else to us. */
 static bool
-is_usage(char **argv)
+is_called_right(char **argv)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 	g_auto(GStrv) words = g_strdupv(argv);
@@ -193,7 +201,7 @@ main(int argc, char **argv)
 {
 	struct program program = { 0 };
 
-	if (!is_usage(argv))
+	if (!is_called_right(argv))
 		return EXIT_USAGE;
 	g_autoptr(GtkApplication) app =
 	    gtk_application_new(APPLICATION_ID, G_APPLICATION_HANDLES_COMMAND_LINE);

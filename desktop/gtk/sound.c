@@ -2,12 +2,10 @@
 
 #include <canberra.h>
 #include <glib.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 struct sound {
 	ca_context *context; /* NULL before the first sound */
-	bool complained;
+	char *failed;        /* name of the sound that could not be played; NULL: none */
 };
 
 struct sound *
@@ -23,6 +21,7 @@ sound_free(struct sound *sound)
 		return;
 	if (sound->context != NULL)
 		(void)ca_context_destroy(sound->context);
+	g_free(sound->failed);
 	g_free(sound);
 }
 
@@ -45,6 +44,9 @@ start(struct sound *sound)
 void
 sound_play(struct sound *sound, const char *name, const char *description)
 {
+	/* Not again: the libraries below write lines of their own at each try. */
+	if (g_strcmp0(sound->failed, name) == 0)
+		return;
 	int r = start(sound);
 
 	/* Plays on its own: the call comes back at once. */
@@ -52,8 +54,10 @@ sound_play(struct sound *sound, const char *name, const char *description)
 		r = ca_context_play(sound->context, 0, CA_PROP_EVENT_ID, name,
 		    CA_PROP_EVENT_DESCRIPTION, description, CA_PROP_MEDIA_ROLE, "event",
 		    CA_PROP_CANBERRA_CACHE_CONTROL, "volatile", NULL);
-	if (r == CA_SUCCESS || sound->complained)
+	/* Lost to a sound server that is started again: it is back for the next one. */
+	if (r == CA_SUCCESS || r == CA_ERROR_DISCONNECTED)
 		return;
-	sound->complained = true;
 	g_printerr("mailwarden-desktop: sound '%s': %s\n", name, ca_strerror(r));
+	g_free(sound->failed);
+	sound->failed = g_strdup(name);
 }

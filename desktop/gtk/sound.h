@@ -3,7 +3,8 @@
  *
  * Purpose    New mail may be heard.
  * Ownership  Who makes it frees it; nothing is opened before the first sound.
- * Errors     Without sound card or theme: one word on standard error, then silence.
+ * Errors     Without sound card or theme: one line on standard error, then silence, until
+ *            another sound is asked for.
  *
  * https://www.freedesktop.org/wiki/Specifications/sound-theme-spec/
  */

@@ -9,13 +9,19 @@
 #include "desktop/gtk/tray_click.h"
 #include "desktop/gtk/tray_menu.h"
 
-enum { HOST_WAIT_S = 5 }; /* at the start of a session the panel may come after us */
+enum {
+	HOST_WAIT_S = 5, /* at the start of a session the panel may come after us */
+	/* xfce4-panel 4.18 crashes if the menu is made anew while it reads it. */
+	MENU_REST_MS = 1000,
+};
 
 struct tray {
 	AppIndicator *indicator;
 	struct tray_click *click;
 	const struct tray_calls *calls;
 	GPtrArray *entries; /* of the menu that is shown */
+	GPtrArray *waiting; /* of the next one; NULL: none */
+	guint menu_rest;    /* until the menu may change again; 0: it may */
 	char *icon, *title;
 	guint wait; /* for a host; 0: over */
 };
@@ -81,23 +87,44 @@ tray_free(struct tray *tray)
 		(void)g_source_remove(tray->wait);
 	tray_click_free(tray->click);
 	g_object_unref(tray->indicator);
+	g_clear_handle_id(&tray->menu_rest, g_source_remove);
 	g_clear_pointer(&tray->entries, g_ptr_array_unref);
+	g_clear_pointer(&tray->waiting, g_ptr_array_unref);
 	g_free(tray->icon);
 	g_free(tray->title);
 	g_free(tray);
 }
 
+static gboolean on_menu_rest_over(void *data);
+
+/* Shows what waits, unless it is there already. */
 static void
-show_menu(struct tray *tray, const struct desk_view *view)
+show_menu(struct tray *tray)
 {
-	g_autoptr(GPtrArray) entries = tray_menu_entries(view);
+	g_autoptr(GPtrArray) entries = g_steal_pointer(&tray->waiting);
 
 	if (tray_menu_same(tray->entries, entries))
 		return;
-	/* The indicator takes the floating reference, and lets go of the old menu. */
-	app_indicator_set_menu(tray->indicator, tray_menu_new(entries, tray->calls));
+	if (!tray_menu_reword(app_indicator_get_menu(tray->indicator), tray->entries,
+		entries)) {
+		/* The indicator takes the floating reference, and lets go of the old one. */
+		app_indicator_set_menu(tray->indicator,
+		    tray_menu_new(entries, tray->calls));
+		tray->menu_rest = g_timeout_add(MENU_REST_MS, on_menu_rest_over, tray);
+	}
 	g_clear_pointer(&tray->entries, g_ptr_array_unref);
 	tray->entries = g_steal_pointer(&entries);
+}
+
+static gboolean
+on_menu_rest_over(void *data)
+{
+	struct tray *tray = data;
+
+	tray->menu_rest = 0;
+	if (tray->waiting != NULL)
+		show_menu(tray);
+	return G_SOURCE_REMOVE;
 }
 
 void
@@ -106,7 +133,10 @@ tray_show(struct tray *tray, const struct desk_view *view)
 	g_autofree char *icon = words_icon(view);
 	g_autofree char *title = words_title(view);
 
-	show_menu(tray, view);
+	g_clear_pointer(&tray->waiting, g_ptr_array_unref);
+	tray->waiting = tray_menu_entries(view);
+	if (tray->menu_rest == 0)
+		show_menu(tray);
 	if (g_strcmp0(icon, tray->icon) != 0 || g_strcmp0(title, tray->title) != 0)
 		app_indicator_set_icon_full(tray->indicator, icon, title);
 	if (g_strcmp0(title, tray->title) != 0)

@@ -4,7 +4,8 @@
  * Purpose    A StatusNotifierItem by libayatana-appindicator: icon, title, menu; a click.
  *            Where there is no host for it, an icon by XEmbed is tried (by the library).
  * Ownership  Who makes it frees it. The view is looked at during tray_show() only.
- * Limits     The menu is made anew only if what it shows has changed.
+ * Limits     The menu is made anew only if what it shows has changed, and once a second at
+ *            most.
  *
  * https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/
  */

@@ -77,7 +77,7 @@ add_mails(GPtrArray *entries, const struct desk_view *view)
 static bool
 is_lost(const struct desk_view *view, size_t i)
 {
-	return source_state(view->sources[i]) != SOURCE_CONNECTED;
+	return !source_is_heard(view->sources[i]);
 }
 
 static size_t
@@ -239,4 +239,40 @@ tray_menu_new(GPtrArray *entries, const struct tray_calls *calls)
 	    (GDestroyNotify)g_ptr_array_unref);
 	gtk_widget_show_all(menu);
 	return GTK_MENU(menu);
+}
+
+static bool
+has_same_items(const GPtrArray *a, const GPtrArray *b)
+{
+	if (a == NULL || a->len != b->len)
+		return false;
+	for (guint i = 0; i < a->len; i++) {
+		const struct entry *x = a->pdata[i], *y = b->pdata[i];
+
+		if (x->act != y->act || x->on != y->on)
+			return false;
+	}
+	return true;
+}
+
+bool
+tray_menu_reword(GtkMenu *menu, const GPtrArray *old, GPtrArray *entries)
+{
+	guint i = 0;
+
+	if (menu == NULL || !has_same_items(old, entries))
+		return false;
+	g_autoptr(GList) items = gtk_container_get_children(GTK_CONTAINER(menu));
+
+	for (GList *at = items; at != NULL && i < entries->len; at = at->next, i++) {
+		struct entry *entry = entries->pdata[i];
+
+		if (entry->act == ACT_SEPARATOR)
+			continue;
+		gtk_menu_item_set_label(at->data, entry->label);
+		g_object_set_data(at->data, "entry", entry);
+	}
+	g_object_set_data_full(G_OBJECT(menu), "entries", g_ptr_array_ref(entries),
+	    (GDestroyNotify)g_ptr_array_unref);
+	return true;
 }

@@ -23,5 +23,8 @@ enum {
 GPtrArray *tray_menu_entries(const struct desk_view *view);
 bool tray_menu_same(const GPtrArray *a, const GPtrArray *b); /* NULL: nothing yet */
 GtkMenu *tray_menu_new(GPtrArray *entries, const struct tray_calls *calls);
+/* Only other words for the same kinds of items: changes a menu that was made of `old`. False:
+ * it has to be made anew, and nothing was changed. */
+bool tray_menu_reword(GtkMenu *menu, const GPtrArray *old, GPtrArray *entries);
 
 #endif

@@ -97,6 +97,15 @@ part_heading(const char *text)
 	return label;
 }
 
+const char *
+part_icon(const struct trouble *trouble)
+{
+	if (!trouble->open)
+		return "mailwarden-idle";
+	return trouble->severity == DESK_CRITICAL ? "mailwarden-critical"
+						  : "mailwarden-warning";
+}
+
 GtkWidget *
 part_scrolled(GtkWidget *child)
 {

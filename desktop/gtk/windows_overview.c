@@ -59,15 +59,6 @@ add_plain_row(GtkWidget *list, const char *icon, const char *text)
 	gtk_list_box_row_set_activatable(GTK_LIST_BOX_ROW(row), FALSE);
 }
 
-static const char *
-icon_of(const struct trouble *trouble)
-{
-	if (!trouble->open)
-		return "mailwarden-idle";
-	return trouble->severity == DESK_CRITICAL ? "mailwarden-critical"
-						  : "mailwarden-warning";
-}
-
 static void
 fill_hosts(GtkWidget *list, const struct desk_view *view)
 {
@@ -75,13 +66,14 @@ fill_hosts(GtkWidget *list, const struct desk_view *view)
 		g_autofree char *text = words_source_line(view->sources[i]);
 
 		add_plain_row(list,
-		    source_state(view->sources[i]) == SOURCE_CONNECTED
-			? "mailwarden-idle"
-			: "mailwarden-disconnected",
+		    source_is_heard(view->sources[i]) ? "mailwarden-idle"
+						      : "mailwarden-disconnected",
 		    text);
 	}
 	if (view->nsources == 0)
 		add_plain_row(list, NULL, "No host is listened to");
+	for (char *const *fault = view->faults; fault != NULL && *fault != NULL; fault++)
+		add_plain_row(list, "mailwarden-disconnected", *fault);
 }
 
 static void
@@ -100,13 +92,13 @@ fill_troubles(GtkWidget *list, const struct desk_view *view)
 			view->now_us);
 		g_autofree char *text = g_strdup_printf("%s  %s", at, line);
 
-		set_subject(add_row(list, icon_of(trouble), text), trouble->source,
+		set_subject(add_row(list, part_icon(trouble), text), trouble->source,
 		    trouble->id, 0);
 	}
 	if (troubles_get(view->troubles, i) != NULL)
 		add_plain_row(list, NULL, "More of them are in the dashboard");
 	if (i == 0)
-		add_plain_row(list, NULL, "No incidents");
+		add_plain_row(list, NULL, "No incident known");
 }
 
 static void
@@ -200,7 +192,7 @@ overview_update(GtkWindow *window, const struct desk_view *view)
 	bool lost = false;
 
 	for (size_t i = 0; i < view->nsources; i++)
-		lost = lost || source_state(view->sources[i]) != SOURCE_CONNECTED;
+		lost = lost || !source_is_heard(view->sources[i]);
 	gtk_label_set_text(g_object_get_data(G_OBJECT(window), "title"), title);
 	gtk_image_set_from_icon_name(g_object_get_data(G_OBJECT(window), "icon"), icon,
 	    GTK_ICON_SIZE_DIALOG);
@@ -308,8 +300,8 @@ make_window(GtkApplication *app, const struct window_calls *calls)
 	g_object_set_data(G_OBJECT(window), "calls", (void *)calls);
 	gtk_box_pack_start(box, make_head(window), FALSE, FALSE, 0);
 	add_list(window, content, "incidents", "Incidents");
-	add_list(window, content, "mails", "Recent mail");
 	add_list(window, content, "hosts", "Hosts");
+	add_list(window, content, "mails", "Recent mail");
 	gtk_box_pack_start(box, part_scrolled(content), TRUE, TRUE, 0);
 	gtk_box_pack_end(box, make_buttons(window, (void *)calls), FALSE, FALSE, 0);
 	gtk_widget_show_all(GTK_WIDGET(box));

@@ -28,6 +28,7 @@ GtkBox *part_box(GtkWindow *window);
 /* Labels: never markup; may be selected and copied. */
 GtkWidget *part_label(const char *text);
 GtkWidget *part_heading(const char *text);
+const char *part_icon(const struct trouble *trouble); /* of the theme */
 GtkWidget *part_scrolled(GtkWidget *child);
 GtkWidget *part_buttons(void);
 /* label: with a mnemonic, so never a stranger's text. */

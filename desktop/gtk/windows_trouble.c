@@ -46,15 +46,6 @@ on_copy(GtkButton *button, void *data)
 
 /* --- what it shows --- */
 
-static const char *
-icon_of(const struct trouble *trouble)
-{
-	if (!trouble->open)
-		return "mailwarden-idle";
-	return trouble->severity == DESK_CRITICAL ? "mailwarden-critical"
-						  : "mailwarden-warning";
-}
-
 static void
 show_lines(GtkWindow *window, const struct trouble *trouble)
 {
@@ -87,7 +78,7 @@ trouble_update(GtkWindow *window, const struct trouble *trouble)
 	g_autofree char *advice = words_plain_lines(trouble->advice, 4000);
 
 	gtk_window_set_title(window, title);
-	gtk_image_set_from_icon_name(part(window, "icon"), icon_of(trouble),
+	gtk_image_set_from_icon_name(part(window, "icon"), part_icon(trouble),
 	    GTK_ICON_SIZE_DIALOG);
 	gtk_label_set_text(part(window, "summary"), summary);
 	gtk_label_set_text(part(window, "facts"), facts);
@@ -96,7 +87,8 @@ trouble_update(GtkWindow *window, const struct trouble *trouble)
 	show_lines(window, trouble);
 	gtk_widget_set_sensitive(part(window, "acknowledge"),
 	    trouble->open && !trouble->acknowledged);
-	gtk_widget_set_sensitive(part(window, "silence"), trouble->open);
+	gtk_widget_set_sensitive(part(window, "silence"),
+	    trouble->open && trouble->silenced_until_us < g_get_real_time());
 	g_object_set_data_full(G_OBJECT(window), "text", g_steal_pointer(&text), g_free);
 }
 
@@ -186,7 +178,7 @@ static GtkWindow *
 make_window(GtkApplication *app, const char *name, const struct trouble *trouble,
     bool has_dashboard, const struct window_calls *calls)
 {
-	GtkWindow *window = part_window(app, name, "", 620, 480);
+	GtkWindow *window = part_window(app, name, "", 640, 640);
 	struct window_subject *subject =
 	    part_subject(window, trouble->source, trouble->id, 0, calls);
 	GtkWidget *content = gtk_box_new(GTK_ORIENTATION_VERTICAL, 12);

@@ -34,6 +34,10 @@ class Follower:
         data = pathlib.Path(self.out.name).read_bytes()
         return [json.loads(line) for line in data[:data.rfind(b"\n") + 1].splitlines()]
 
+    def told(self):
+        """Without what --open tells of the watcher."""
+        return [row for row in self.lines() if row["type"] != "watcher"]
+
     def wait(self, count):
         wait_until(lambda: len(self.lines()) >= count or self.process.poll() is not None,
                    f"{count} lines")
@@ -294,18 +298,40 @@ class Follow(Events):
         self.write(1, 5)
         self.run_once()
         follower = self.follow("--open", "--since", "0s", "--kind", "incident")
-        first = follower.wait(2)
+        first = wait_until(lambda: follower.told()[1:] and follower.told(), "ready")
         self.assertEqual([row["type"] for row in first], ["incident", "ready"])
         mailwarden("ack", first[0]["incident"]["id"], "--state", self.state)
-        self.assertEqual(follower.wait(3)[2]["change"], "acknowledged")
+        wait_until(lambda: follower.told()[2:], "a change")
+        self.assertEqual(follower.told()[2]["change"], "acknowledged")
         self.state.parent.rename(self.folder / "aside")
         self.write(6, 3)
         self.run_once()
-        wait_until(lambda: follower.lines()[-1].get("change") == "opened", "a new store")
-        again = [row.get("change", row["type"]) for row in follower.lines()[3:]]
+        wait_until(lambda: follower.told()[-1].get("change") == "opened", "a new store")
+        again = [row.get("change", row["type"]) for row in follower.told()[3:]]
         # It is looked at as soon as it is there, or once it holds all.
         self.assertIn(again, (["ready", "opened"], ["open", "ready", "opened"]))
         self.assertEqual(follower.stop()[0], 0)
+
+    def test_open_tells_of_the_watcher(self):
+        """That it began, was killed, and began again, though nothing is written."""
+        self.write(1, 1)
+        self.run_once()
+        follower = self.follow("--open", "--kind", "incident")
+
+        def runs():
+            return [row["runs"] for row in follower.lines() if row["type"] == "watcher"]
+        wait_until(lambda: runs() == [False], "none works")
+        for n in (1, 2):
+            daemon = self.daemon()
+            wait_until(lambda n=n: runs() == [False, True] * n, "one works")
+            if n == 1:
+                daemon.process.kill()
+                daemon.process.wait()
+            else:
+                self.assertEqual(daemon.stop(), 0)
+            wait_until(lambda n=n: runs() == [False, True] * n + [False], "none any more")
+        self.assertEqual(follower.stop()[0], 0)
+        self.assertNotIn("watcher", {row["type"] for row in self.events("--open")})
 
     def test_reader_goes(self):
         self.write(1, 3)

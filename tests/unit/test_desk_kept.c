@@ -138,6 +138,30 @@ test_again(void **state)
 	assert_string_equal(inbox_recent(d->inbox, 0)->sender, "ann@example.net");
 }
 
+/* What was held back in quiet hours is held back by the next run, too. */
+static void
+test_held(void **state)
+{
+	struct desk *d = *state;
+	const char *keys[] = { "mx1\x1f"
+			       "00000000000a",
+		"mx2\x1f"
+		"00000000000b",
+		"\"" };
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		(void)g_hash_table_add(kept_held(d->kept), g_strdup(keys[i]));
+	save(d);
+	load(d);
+	assert_string_equal(d->err.text, "");
+	assert_int_equal(g_hash_table_size(kept_held(d->kept)), 3);
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		assert_true(g_hash_table_remove(kept_held(d->kept), keys[i]));
+	save(d);
+	load(d);
+	assert_int_equal(g_hash_table_size(kept_held(d->kept)), 0);
+}
+
 /* A file is made anew only if something has changed, also after a start. */
 static void
 test_written_when_changed(void **state)
@@ -203,9 +227,11 @@ test_half_good(void **state)
 	assert_true(g_file_set_contents(d->path,
 	    "{\"version\":1,\"hosts\":[7,{},{\"name\":\"a\"},{\"name\":\"b\",\"place\":3},"
 	    "{\"name\":\"c\",\"place\":\"p\",\"at_us\":\"x\"},"
-	    "{\"name\":\"d\",\"place\":\"q\",\"at_us\":4}],\"mail\":[7,{},null]}",
+	    "{\"name\":\"d\",\"place\":\"q\",\"at_us\":4}],"
+	    "\"held\":[7,\"k\",null],\"mail\":[7,{},null]}",
 	    -1, NULL));
 	load(d);
+	assert_int_equal(g_hash_table_size(kept_held(d->kept)), 1);
 	assert_string_equal(d->err.text, "");
 	assert_place(d, "b", "", 0);
 	assert_place(d, "c", "p", 0);
@@ -264,6 +290,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		KEPT_TEST(test_nothing_yet),
 		KEPT_TEST(test_again),
+		KEPT_TEST(test_held),
 		KEPT_TEST(test_written_when_changed),
 		KEPT_TEST(test_no_good),
 		KEPT_TEST(test_half_good),

@@ -298,6 +298,11 @@ test_renamed(void **state)
 	assert_int_equal(b->seen, 0);
 	unlink_in(b, "home/box/new/1.a");
 	WAIT_FOR(b, unread_of(b, "a") == 0);
+	/* Another folder in the place of one above it. */
+	move(b, "home", "away");
+	make_maildir(b, "home/box");
+	deliver(b, "home/box", "3.a", "c");
+	WAIT_FOR(b, unread_of(b, "c") == 1 && unread_of(b, "b") == 0);
 }
 
 static void

@@ -261,14 +261,20 @@ test_big(void **state)
 	assert_int_equal(unread(b), 60);
 	append(b, MESSAGE("a", ""));
 	WAIT_FOR(b, unread_of(b, "a") == 1);
-	append(b, FROM_LINE "Subject: b");
+	append(b, FROM_LINE "Subject: b\nX-Cut: ");
+	while (g_main_context_iteration(b->context, FALSE))
+		;
 	append(b, "\n\nHello\n\n");
 	WAIT_FOR(b, unread_of(b, "b") == 1);
 	assert_int_equal(b->added, 62);
 	g_string_erase(text, 0, (gssize)strlen(FROM_LINE) + 1);
 	g_string_prepend(text, FROM_LINE "Status: R\nM");
+	/* Longer than before, so that only its content tells. */
+	g_string_append(text, MESSAGE("a", "") FROM_LINE "Subject: b\n\n" MESSAGE("c", "")
+				  MESSAGE("d", "") MESSAGE("e", ""));
 	write_file(b->path, text->str);
-	WAIT_FOR(b, unread(b) == 59);
+	WAIT_FOR(b, unread_of(b, "e") == 1);
+	assert_int_equal(unread(b), 64);
 	assert_int_equal(unread_of(b, "0"), 0);
 }
 

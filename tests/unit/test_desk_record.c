@@ -224,10 +224,45 @@ test_bare(void **state)
 	record_done(&r);
 }
 
+/* Ids become words of commands, and all is kept: what a broken host sends has its limits. */
+static void
+test_broken_host(void **state)
+{
+	static const char *const no_ids[] = { "", "--help", "a b", "a\nb", "a;b", "'a'",
+		"\u202e" };
+	AUTO(buf_done) struct buf line = { 0 };
+	AUTO(buf_done) struct buf long_id = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof no_ids / sizeof *no_ids; i++)
+		assert_false(record_is_id(no_ids[i]));
+	for (int i = 0; i < 201; i++)
+		buf_add_char(&long_id, '9');
+	assert_false(record_is_id(buf_cstr(&long_id)));
+	assert_true(record_is_id(buf_cstr(&long_id) + 1));
+	struct record r = read_line("{\"type\":\"incident\",\"id\":\"--help\",\"change\":"
+				    "\"opened\",\"incident\":{\"id\":\"-x\"}}");
+
+	assert_int_equal(r.kind, RECORD_OTHER);
+	assert_null(r.id);
+	record_done(&r);
+	buf_add(&line,
+	    STR("{\"kind\":\"stored\",\"type\":\"event\",\"outcome\":\"delivered\","
+		"\"recipient\":\"joe\",\"sender\":\"a"));
+	for (int i = 0; i < 1000; i++)
+		buf_add(&line, STR("\u00e9"));
+	buf_add(&line, STR("\"}"));
+	record_read(&r, buf_str(&line));
+	assert_int_equal(r.kind, RECORD_DELIVERED);
+	assert_int_equal(strlen(r.sender), 511); /* not half a character */
+	record_done(&r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_broken_host),
 		cmocka_unit_test(test_deliveries),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_incident),

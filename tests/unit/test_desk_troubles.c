@@ -169,6 +169,26 @@ test_begin(void **state)
 	troubles_free(box.troubles);
 }
 
+/* The store there is replaced while it is followed: the list is told without a new begin. */
+static void
+test_other_store(void **state)
+{
+	struct box box = begin();
+
+	(void)state;
+	troubles_begin(box.troubles, "mx1");
+	(void)take(&box, "mx1", open_a, false);
+	(void)take(&box, "mx1", READY, false);
+	(void)take(&box, "mx2", open_a, false); /* its list has not ended yet */
+	(void)take(&box, "mx1", open_b, false);
+	assert_int_equal(take(&box, "mx1", READY, false), TROUBLE_NOTED);
+	assert_null(troubles_find(box.troubles, "mx1", "00000000000a"));
+	assert_non_null(troubles_find(box.troubles, "mx1", "00000000000b"));
+	assert_int_equal(take(&box, "mx2", READY, false), TROUBLE_SAME);
+	assert_non_null(troubles_find(box.troubles, "mx2", "00000000000a"));
+	troubles_free(box.troubles);
+}
+
 static void
 test_order(void **state)
 {
@@ -250,6 +270,7 @@ main(void)
 		cmocka_unit_test(test_news),
 		cmocka_unit_test(test_what_is_kept),
 		cmocka_unit_test(test_begin),
+		cmocka_unit_test(test_other_store),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_worst),
 		cmocka_unit_test(test_limits),

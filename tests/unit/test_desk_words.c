@@ -32,6 +32,12 @@ source_state(const struct source *source)
 	return source->state;
 }
 
+bool
+source_is_heard(const struct source *source)
+{
+	return source->state == SOURCE_CONNECTED && source->reason[0] == '\0';
+}
+
 const char *
 source_reason(const struct source *source)
 {
@@ -473,6 +479,10 @@ test_source(void **state)
 		    "mx1: connected", "mx1: connected" },
 		{ { .host = { .name = "mx1" }, .state = SOURCE_STARTING, .reason = "" },
 		    "mx1: connecting...", "mx1: connecting..." },
+		{ { .host = { .name = "mx1" },
+		      .state = SOURCE_CONNECTED,
+		      .reason = "dead" },
+		    "mx1: nothing is heard", "mx1: nothing is heard (dead)" },
 		{ { .host = { .name = "mx1" },
 		      .state = SOURCE_LOST,
 		      .reason = "ssh: no route\x1b",
