@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/app.h"
+#include "core/write.h"
 
 extern char **environ;
 
@@ -162,16 +163,9 @@ auto_ends(struct ends *ends)
 static int
 write_all(int fd, struct str text)
 {
-	while (text.n > 0) {
-		ssize_t n = write(fd, text.p, text.n);
+	int r = write_whole(fd, text);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text = str_skip(text, (size_t)n);
-	}
-	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : 0;
+	return r == 0 && lseek(fd, 0, SEEK_SET) < 0 ? -errno : r;
 }
 
 static int

@@ -12,6 +12,7 @@
 
 #include "cli/ingest_cell.h"
 #include "core/line.h"
+#include "core/write.h"
 #include "ingest/report_line.h"
 
 struct jail {
@@ -48,24 +49,6 @@ on_event(void *ctx, const struct event *ev)
 	return reading->lines.failed ? -ENOMEM : 0;
 }
 
-static bool
-write_all(int fd, const void *bytes, size_t n)
-{
-	const char *p = bytes;
-
-	while (n > 0) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		p += done;
-		n -= (size_t)done;
-	}
-	return true;
-}
-
 /* Does not return. Its exit code counts for nothing but 0. */
 static void
 read_in_child(struct jail *jail, struct str message, int fd)
@@ -87,8 +70,9 @@ read_in_child(struct jail *jail, struct str message, int fd)
 	head.left_out = summary.left_out;
 	head.dated_us = summary.dated_us;
 	head.bytes = reading.lines.n;
-	bool told = write_all(fd, &head, sizeof head) &&
-		    write_all(fd, reading.lines.p, reading.lines.n);
+	bool told =
+	    write_whole(fd, (struct str){ (const char *)&head, sizeof head }) == 0 &&
+	    write_whole(fd, buf_str(&reading.lines)) == 0;
 
 	_exit(told ? 0 : 1);
 }

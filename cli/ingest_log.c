@@ -12,6 +12,7 @@
 #include "cli/app.h"
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/write.h"
 
 enum { LOCK_STEP_MS = 20, LOOK_BACK = 64 * 1024, OPEN_TRIES = 100 };
 
@@ -36,21 +37,6 @@ ingest_sync_folder(const char *folder, struct err *err)
 
 	(void)close(fd);
 	return r;
-}
-
-int
-ingest_write_all(int fd, struct str bytes)
-{
-	while (bytes.n > 0) {
-		ssize_t n = write(fd, bytes.p, bytes.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes = str_skip(bytes, (size_t)n);
-	}
-	return 0;
 }
 
 /* --- the lock --- */
@@ -199,7 +185,7 @@ append(int fd, off_t size, struct str text, const char *path, struct err *err)
 		return r;
 	if (end < size && ftruncate(fd, end) < 0)
 		return err_errno(err, "cut half a line off", path);
-	r = ingest_write_all(fd, text);
+	r = write_whole(fd, text);
 	if (r == 0 && fdatasync(fd) < 0)
 		r = -errno;
 	if (r == 0)

@@ -36,7 +36,5 @@ int ingest_log_append(const char *folder, const char *path, struct str lines,
 mode_t ingest_share_mode(const char *folder, mode_t mode);
 /* New names in it are on the disk when it returns. */
 int ingest_sync_folder(const char *folder, struct err *err);
-/* -errno; on failure nobody knows how much was written. */
-int ingest_write_all(int fd, struct str bytes);
 
 #endif

@@ -13,6 +13,7 @@
 #include "cli/ingest_log.h"
 #include "cli/ingest_read.h"
 #include "cli/ingest_take.h"
+#include "core/write.h"
 
 #define SLACK_US (60 * INT64_C(1000000))
 
@@ -127,7 +128,7 @@ copy(const char *from, const char *tmp, struct err *err)
 
 	if (fd < 0)
 		return err_errno(err, "create", tmp);
-	r = ingest_write_all(fd, buf_str(&bytes));
+	r = write_whole(fd, buf_str(&bytes));
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	(void)close(fd);

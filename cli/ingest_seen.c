@@ -10,6 +10,7 @@
 
 #include "cli/ingest_log.h"
 #include "core/buf.h"
+#include "core/write.h"
 
 enum { MAX_FILE = 8 * 1024 * 1024 };
 static const char first_line[] = "mailwarden reports.seen 1";
@@ -211,7 +212,7 @@ write_file(const struct seen *seen, const char *folder, const char *tmp, struct 
 
 	if (fd < 0)
 		return err_errno(err, "create", tmp);
-	int r = ingest_write_all(fd, text);
+	int r = write_whole(fd, text);
 
 	if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
 		r = -errno;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/ingest_log.h"
+#include "core/write.h"
 
 enum { STALE_S = 24 * 3600, ID_BYTES = 8, PIECE = 64 * 1024 };
 
@@ -136,7 +137,7 @@ add(struct keeping *k, struct str bytes, struct err *err)
 		return is_full(k, err);
 	if (EVP_DigestUpdate(k->sum, bytes.p, bytes.n) != 1)
 		return no_memory(err);
-	int r = ingest_write_all(k->fd, bytes);
+	int r = write_whole(k->fd, bytes);
 
 	return r < 0 ? err_set(err, r, "write %s: %s", buf_cstr(&k->tmp), strerror(-r)) : 0;
 }

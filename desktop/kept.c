@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "core/write.h"
 
 enum {
 	KEPT_VERSION = 1,
@@ -284,17 +285,12 @@ write_file(const char *path, struct str text, struct err *err)
 
 	if (fd < 0)
 		return err_errno(err, "write", fresh);
-	while (text.n > 0) {
-		ssize_t n = write(fd, text.p, text.n);
+	int r = write_whole(fd, text);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			break;
-		text = str_skip(text, (size_t)n);
-	}
-	int r = text.n > 0 || fdatasync(fd) < 0 ? err_errno(err, "write", fresh) : 0;
-
+	if (r == 0 && fdatasync(fd) < 0)
+		r = -errno;
+	if (r < 0)
+		r = err_set(err, r, "write %s: %s", fresh, g_strerror(-r));
 	if (close(fd) < 0 && r == 0)
 		r = err_errno(err, "write", fresh);
 	if (r == 0 && g_rename(fresh, path) < 0)

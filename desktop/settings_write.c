@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/str.h"
+#include "core/write.h"
 #include "desktop/settings_impl.h"
 
 /* --- values --- */
@@ -227,16 +228,9 @@ settings_text(const struct desk_settings *settings)
 static int
 write_synced(int fd, struct str text)
 {
-	while (text.n > 0) {
-		ssize_t n = write(fd, text.p, text.n);
+	int r = write_whole(fd, text);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text = str_skip(text, (size_t)n);
-	}
-	return fsync(fd) < 0 ? -errno : 0;
+	return r == 0 && fsync(fd) < 0 ? -errno : r;
 }
 
 /* Under its name stands the old file or the new one, never a part. */

@@ -55,41 +55,6 @@ struct source {
 
 static void start(struct source *source);
 
-/* --- the command --- */
-
-/* From where on: a place, a time, or now. */
-static char *
-since_of(const struct source *source)
-{
-	AUTO(buf_done) struct buf text = { 0 };
-
-	if (source->place[0] != '\0' && !source->by_time)
-		return g_strdup(source->place);
-	if (source->place_us <= 0)
-		return g_strdup("0s");
-	/* The clock there may have been far ahead: all until then would never be told. */
-	clock_rfc3339(&text, MIN(source->place_us, g_get_real_time()), 0);
-	return g_strdup_printf("%.19sZ", buf_cstr(&text)); /* whole seconds, UTC */
-}
-
-static char **
-stream_command(const struct source *source)
-{
-	const char *words[12] = { "events", "--follow", "--json", "--open", "--since" };
-	size_t n = 5;
-	bool mail = source->to[0] != NULL;
-	g_autofree char *since = since_of(source), *to = g_strjoinv(",", source->to);
-
-	words[n++] = since;
-	words[n++] = "--kind";
-	words[n++] = mail ? "attempt,stored,incident" : "incident";
-	if (mail) {
-		words[n++] = "--to";
-		words[n++] = to;
-	}
-	return source_command(source->host, words);
-}
-
 /* --- state --- */
 
 static void
@@ -476,7 +441,8 @@ begin_child(struct source *source)
 {
 	struct child *child = g_new0(struct child, 1);
 	g_autoptr(GError) fault = NULL;
-	g_auto(GStrv) words = stream_command(source);
+	g_auto(GStrv) words = source_stream_command(source->host, source->to,
+	    source->by_time ? "" : source->place, source->place_us);
 
 	child->source = source;
 	child->out = child->err = -1;

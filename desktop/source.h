@@ -62,5 +62,9 @@ unsigned source_wait_s(unsigned failures);
 /* The words that run `mailwarden WORDS...` on the host: itself, or ssh with what it needs
  * to fail rather than ask. NULL-terminated; free by g_strfreev(). */
 char **source_command(const struct desk_host *host, const char *const *words);
+/* The same for the stream itself, see source_new(); place "": by the time at_us, or from now
+ * on if that is 0. */
+char **source_stream_command(const struct desk_host *host, char *const *to,
+    const char *place, int64_t at_us);
 
 #endif

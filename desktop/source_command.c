@@ -2,6 +2,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "desktop/source.h"
 
 static void
@@ -62,4 +63,38 @@ source_command(const struct desk_host *host, const char *const *command)
 	}
 	g_ptr_array_add(words, NULL);
 	return (char **)g_ptr_array_free(words, FALSE);
+}
+
+/* From where on: a place, a time, or now. */
+static char *
+since_of(const char *place, int64_t at_us)
+{
+	AUTO(buf_done) struct buf text = { 0 };
+
+	if (place[0] != '\0')
+		return g_strdup(place);
+	if (at_us <= 0)
+		return g_strdup("0s");
+	/* The clock there may have been far ahead: all until then would never be told. */
+	clock_rfc3339(&text, MIN(at_us, g_get_real_time()), 0);
+	return g_strdup_printf("%.19sZ", buf_cstr(&text)); /* whole seconds, UTC */
+}
+
+char **
+source_stream_command(const struct desk_host *host, char *const *to, const char *place,
+    int64_t at_us)
+{
+	const char *words[12] = { "events", "--follow", "--json", "--open", "--since" };
+	size_t n = 5;
+	g_autofree char *since = since_of(place, at_us);
+	g_autofree char *addresses = g_strjoinv(",", (char **)to);
+
+	words[n++] = since;
+	words[n++] = "--kind";
+	words[n++] = to[0] != NULL ? "attempt,stored,incident" : "incident";
+	if (to[0] != NULL) {
+		words[n++] = "--to";
+		words[n++] = addresses;
+	}
+	return source_command(host, words);
 }

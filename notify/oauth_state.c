@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/json.h"
+#include "core/write.h"
 #include "notify/json_in.h"
 
 enum { HASH_BYTES = (OAUTH_HASH_BYTES - 1) / 2 };
@@ -135,21 +136,6 @@ auto_close(int *fd)
 }
 
 static int
-write_all(int fd, struct str text)
-{
-	while (text.n > 0) {
-		ssize_t n = write(fd, text.p, text.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text = str_skip(text, (size_t)n);
-	}
-	return 0;
-}
-
-static int
 write_beside(const char *beside, const struct stat *before, struct str text)
 {
 	/* What a crash left; only the holder of the lock writes here. */
@@ -166,10 +152,10 @@ write_beside(const char *beside, const struct stat *before, struct str text)
 		if (fchmod(fd, before->st_mode & 0700) < 0)
 			return -errno;
 	}
-	int r = write_all(fd, text);
+	int r = write_whole(fd, text);
 
 	if (r == 0)
-		r = write_all(fd, STR("\n"));
+		r = write_whole(fd, STR("\n"));
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	return r;
