@@ -280,6 +280,21 @@ class Units(unittest.TestCase):
             "env", "ASAN_OPTIONS=detect_leaks=0", "mailwarden", "events", "--json",
             "--since", "1d").stdout, "it is an event")
 
+    def test_3_member_of_the_group(self):
+        """Who may read the service's store, and has none, looks at it without naming it; who
+        may not is told of their own."""
+        def incidents(*groups):
+            return self.machine.do(
+                "setpriv", "--reuid=65534", "--regid=65534", *groups, "env", "-i",
+                "HOME=/nonexistent", "ASAN_OPTIONS=detect_leaks=0",
+                "/usr/local/bin/mailwarden", "incidents", "--json")
+        done = incidents("--groups=mailwarden")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('"incident"', done.stdout)
+        done = incidents("--clear-groups")
+        self.assertEqual(done.returncode, 4, done.stdout)
+        self.assertIn("/nonexistent/.local/state", done.stderr)
+
     def test_3_rights(self):
         folder = self.machine.do("stat", "-c", "%A %U %G", "/var/lib/mailwarden").stdout
         self.assertEqual(folder.strip(), "drwxrws--- mailwarden mailwarden")
