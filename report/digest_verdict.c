@@ -38,6 +38,17 @@ add_from_to(struct buf *text, const struct digest_share *share)
 	digest_add_percent(text, share->now);
 }
 
+/* A provider's name, or a host's of which nobody knows the provider. */
+static void
+add_whose(struct buf *text, struct str whose)
+{
+	if (whose.n == 0)
+		return;
+	buf_add(text, STR("at "));
+	plain_add(text, whose);
+	buf_add_char(text, ' ');
+}
+
 /* bad_sign: which direction nobody wants. */
 static void
 tell_share(struct digest *d, const char *what, struct str whose,
@@ -48,8 +59,7 @@ tell_share(struct digest *d, const char *what, struct str whose,
 
 	if (share->sign == 0)
 		return;
-	if (whose.n > 0)
-		buf_addf(&text, "at %.*s ", STR_ARG(whose));
+	add_whose(&text, whose);
 	buf_addf(&text, "%s", what);
 	add_from_to(&text, share);
 	add_change(d, share->sign == bad_sign,
@@ -66,8 +76,7 @@ tell_delay(struct digest *d, struct str whose, const struct digest_provider *p)
 
 	if (sign == 0)
 		return;
-	if (whose.n > 0)
-		buf_addf(&text, "at %.*s ", STR_ARG(whose));
+	add_whose(&text, whose);
 	buf_addf(&text, "%s %s from ",
 	    median ? "the usual time to deliver" : "the time of the slowest 5 %",
 	    verb_of(sign));

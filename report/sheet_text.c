@@ -2,7 +2,7 @@
 #include "core/plain.h"
 #include "report/sheet.h"
 
-enum { INDENT = 2, ITEM_INDENT = 4, GAP = 2, LEAST_WIDE = 16 };
+enum { INDENT = 2, ITEM_INDENT = 4, GAP = 2, LEAST_WIDE = 12 };
 
 /* Ranges that take two columns, roughly (Unicode Standard Annex 11, W and F). */
 static bool
