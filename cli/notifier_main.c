@@ -146,7 +146,9 @@ main(int argc, char **argv)
 	keep_memory_private();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)mallopt(M_ARENA_MAX, 2); /* threads here wait, they do not compute */
-	if (a.mode == MODE_TEST && a.options.state == NULL && notifier_become_service() < 0)
+	/* Another store or configuration than the service's is a matter of root's own. */
+	if (a.mode == MODE_TEST && a.options.state == NULL && a.options.config == NULL &&
+	    notifier_become_service() < 0)
 		return EXIT_FAILED;
 	struct config *config = read_config(a.options.config);
 
