@@ -28,6 +28,7 @@ struct tray {
 	char *icons; /* folder; NULL: none */
 	guint look;  /* for a host; 0: over */
 	int looks;
+	bool had_watcher; /* at the last look */
 };
 
 static bool
@@ -113,7 +114,9 @@ on_look(void *data)
 
 	tray->looks++;
 	if (!has_host(tray) && has_watcher() && tray->looks < MAX_LOOKS) {
-		make_anew(tray);
+		if (tray->had_watcher) /* for a second: time enough to register */
+			make_anew(tray);
+		tray->had_watcher = true;
 		return G_SOURCE_CONTINUE;
 	}
 	if (!has_host(tray) && tray->looks < HOST_LOOKS)

@@ -311,7 +311,7 @@ class Units(unittest.TestCase):
         self.assertEqual([line.split(":")[0].strip() for line in devices.splitlines()[2:]],
                          ["lo"])
         for folder in ("var/log", "run/log"):
-            path = pathlib.Path(f"/proc/{notifier}/root/{folder}")
+            path = pathlib.Path("/proc", str(notifier), "root", folder)
             self.assertTrue(not path.exists() or not os.listdir(path), folder)
         self.assertNotEqual(*(os.stat(f"/proc/{pid}").st_uid if pid == watcher else
                               self.user_of(pid) for pid in (watcher, notifier)))
